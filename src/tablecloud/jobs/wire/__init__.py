@@ -1,0 +1,1 @@
+"""How the ml v1 API spells things: JSON rules, filters, field masks, partial responses. No I/O."""

@@ -1,0 +1,1 @@
+"""Floor 2: text to plan. Pure and synchronous; knows no network."""
