@@ -93,12 +93,14 @@ class Job:
     """How many attempts were claimed; 0 while never claimed."""
     executor: str | None = None
     ref: dict[str, Any] | None = None
-    """What the executor needs to find the attempt again; written before anything is started. None once the attempt
-    was cleaned up."""
+    """What the executor needs to find the attempt again; written before anything is started.
+
+    None once the attempt was cleaned up.
+    """
     token: str | None = None
     """The fencing token of the attempt."""
     user_restarts: int = 0
-    """How many of the attempts followed a failure of the program itself; the others followed lost machines."""
+    """How many attempts followed a failure of the program itself; the others followed lost machines."""
     not_before: float | None = None
     """Until when the next attempt waits, after a lost one."""
     wait_deadline: float | None = None
