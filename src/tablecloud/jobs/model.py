@@ -175,6 +175,9 @@ class ReplicaStatus:
     started: float | None = None
     ended: float | None = None
     out_of_memory: bool = False
+    stopped: bool = False
+    """The service ended it: because of a stop, or because another replica's end ended the attempt. Its exit code
+    and signal then say nothing about the program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +226,14 @@ class AttemptSpec:
     """The job's document."""
     folder: str
     """The attempt's directory, mode 0700."""
+    replicas: tuple[ReplicaSpec, ...] = ()
+    """Replica 0 is the primary: its end is the attempt's."""
+    packages: tuple[str, ...] = ()
+    """Absolute paths of the archives to install before any replica starts, in order."""
+    offline: bool = True
+    """Installing must not reach for an index."""
+    notices: tuple[str, ...] = ()
+    """Sentences for the job's log about settings that have no effect here."""
     grace_seconds: float = 10.0
     log_limit_bytes: int = 64 * 1024 * 1024
 
