@@ -107,7 +107,7 @@ class LongRunning(Struct, frozen=True, array_like=True, omit_defaults=True):
     progress: tuple[str, ...] = ()
     """Path of the word shown while waiting, such as `state`."""
     message: tuple[str, ...] = ()
-    """Path of the failure's text."""
+    """Path of the failure's text; a number in it is a place in an array: `error`, `errors`, `0`, `message`."""
     result: tuple[str, ...] = ()
     """Path of the final resource in the last response; empty means the response itself."""
     follow: str = ""
@@ -144,7 +144,8 @@ class Method(Struct, frozen=True, array_like=True, omit_defaults=True):
     columns: tuple[Column, ...] = ()
     """Fields of one row."""
     items: tuple[str, ...] = ()
-    """Path of the array of rows in the response; empty means the response is the row."""
+    """Path of the array of rows in the response; empty means the response is the row. A `*` in it stands for each value
+    of the object there: `items`, `*`, `instances` reads compute's aggregated lists."""
     pagination: Pagination | None = None
     long_running: LongRunning | None = None
     remote_filter: RemoteFilter | None = None
@@ -190,6 +191,16 @@ class Resource(Struct, frozen=True, array_like=True, omit_defaults=True):
     def id(self) -> str:
         """The full name: `google.ml.projects.jobs`."""
         return f"{self.provider}.{self.service}.{self.name}"
+
+    @property
+    def default_select(self) -> Method | None:
+        """The SELECT method whose columns stand for the resource: `list`, else one that pages, else the first.
+
+        None where SELECT does not reach the resource.
+        """
+        methods = self.serving(Verb.SELECT)
+        listed = [m for m in methods if m.name == "list"] or [m for m in methods if m.items or m.pagination]
+        return next(iter(listed or methods), None)
 
     def serving(self, verb: Verb) -> tuple[Method, ...]:
         """Return the methods that a verb can choose from, in document order."""
