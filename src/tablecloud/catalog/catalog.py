@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tablecloud.catalog.compile import Progress
 from tablecloud.catalog.index import Index
 from tablecloud.catalog.model import Method, Resource, ResourceEntry, ServiceEntry
-from tablecloud.catalog.sources import Source, google_source
+from tablecloud.catalog.sources import Progress, Source, google_source
 from tablecloud.errors import CatalogError, UnknownMethod, UnknownProvider, UnknownResource, UnknownService
 
 _SUGGESTIONS = 3
@@ -43,7 +42,7 @@ class Catalog:
 
     @property
     def note(self) -> str:
-        """What the user should know about the index, such as a disk that cannot be written to; mostly empty."""
+        """What the user should know about the index: that its disk cannot be written to. Mostly empty."""
         return self._index.note
 
     def providers(self) -> list[str]:
@@ -103,7 +102,7 @@ class Catalog:
             path: the parts of its name: `("google", "ml", "projects", "jobs")`; a part may hold dots itself.
 
         Raises:
-            UnknownProvider, UnknownService, UnknownResource: there is no such name; the hint has the nearest ones.
+            UnknownProvider, UnknownService, UnknownResource: no such name; the message has the nearest ones.
             DocumentError: its document cannot be used.
         """
         provider, service, name = _split(path)
@@ -115,7 +114,7 @@ class Catalog:
         return found
 
     def method(self, path: Sequence[str]) -> tuple[Resource, list[Method]]:
-        """Return a resource and its methods of a name; a table that brings resources together may have several.
+        """Return a resource and its methods of a name: several where a table brings resources together.
 
         Parameters:
             path: the parts of the resource's name and the method's: `("google", "ml", "jobs", "cancel")`.
@@ -133,7 +132,7 @@ class Catalog:
         return resource, methods
 
     def complete(self, prefix: str) -> list[str]:
-        """Return the full names that continue a dotted prefix by one step: providers, then services, then resources.
+        """Return the full names that continue a dotted prefix by one step: provider, service, resource.
 
         Parameters:
             prefix: what was typed so far, in any case: `goo`, `google.m`, `google.ml.pro`.

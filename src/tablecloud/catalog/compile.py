@@ -1,10 +1,10 @@
-"""Documents compiled into the two kinds of index file: the names of everything, and the resources of one service."""
+"""Documents compiled into the two kinds of index file: the names of everything, a service's resources."""
 
 from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,7 @@ from tablecloud.catalog.names import DocumentTitle, name_services
 from tablecloud.catalog.overlay import apply_overlay, read_overlay
 from tablecloud.catalog.readers.discovery import ServiceOutline, read_outline, read_resources
 from tablecloud.catalog.sources import (
+    Progress,
     Source,
     document_files,
     overlay_file,
@@ -22,9 +23,6 @@ from tablecloud.catalog.sources import (
     read_document,
 )
 from tablecloud.errors import DocumentError
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many are done, and how many there are."""
 
 NAMES_SCHEMA = """
 CREATE TABLE providers (key TEXT PRIMARY KEY, name TEXT, version TEXT) WITHOUT ROWID;
@@ -124,13 +122,3 @@ def fill_service(connection: sqlite3.Connection, resources: Sequence[Resource]) 
         "INSERT INTO compiled VALUES (?, ?)",
         [(r.name.lower(), zlib.compress(msgspec.msgpack.encode(r), _COMPRESSION)) for r in resources],
     )
-
-
-def unpack_resource(packed: bytes) -> Resource:
-    """Return a resource from what `fill_service` wrote.
-
-    Raises:
-        zlib.error: damaged.
-        msgspec.DecodeError: damaged.
-    """
-    return msgspec.msgpack.decode(zlib.decompress(packed), type=Resource)

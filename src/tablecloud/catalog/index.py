@@ -1,10 +1,10 @@
-"""The index on disk: one file of names, one file a service, below a folder named after what they were built from.
+"""The index on disk: one file of names, one file a service, below a folder named after their origin.
 
     <root>/catalog/<fingerprint>/names.sqlite
     <root>/catalog/<fingerprint>/google.ml.sqlite
 
-A look-up of a known resource opens the service's file alone. A file that is missing, damaged or of another build is built
-anew; where nothing can be written the same tables live in memory and `note` says so.
+A look-up of a known resource opens the service's file alone. A file that is missing, damaged or of another
+build is built anew; where nothing can be written the same tables live in memory and `note` says so.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ import msgspec
 
 from tablecloud import sqltypes
 from tablecloud.catalog import store
-from tablecloud.catalog.compile import Progress, compile_service, fill_names, fill_service, unpack_resource
 from tablecloud.catalog.model import Form, Resource, ResourceEntry, ServiceEntry
-from tablecloud.catalog.sources import Source, fingerprint
+from tablecloud.catalog.sources import Progress, Source, fingerprint
 
 T = TypeVar("T")
 
 _NAMES = "names"
+_SERVICES = """
+SELECT name, version, title, description, preferred, document FROM services WHERE provider = ? ORDER BY key
+"""
+_RESOURCES = "SELECT name, form, description FROM resources WHERE provider = ? AND service = ? ORDER BY key"
 _KEPT_BUILDS = 3
 """Builds of other fingerprints that stay, newest first: two virtual environments may share one root."""
 _DAMAGE = (sqlite3.DatabaseError, zlib.error, msgspec.DecodeError)
@@ -48,7 +51,7 @@ def reader_stamp() -> str:
 
 
 class Index:
-    """Names and compiled resources of a list of sources; built when first asked; safe to share between threads.
+    """Names and compiled resources of a list of sources; built when first asked; safe between threads.
 
     Parameters:
         root: the application root; the index lies in its folder `catalog`.
@@ -81,8 +84,7 @@ class Index:
 
     def services(self, provider: str) -> list[ServiceEntry]:
         """Return the services of a provider (any case), by name."""
-        sql = "SELECT name, version, title, description, preferred, document FROM services WHERE provider = ? ORDER BY key"
-        rows = self._names(lambda c: c.execute(sql, (provider.lower(),)).fetchall())
+        rows = self._names(lambda c: c.execute(_SERVICES, (provider.lower(),)).fetchall())
         source = self._sources.get(provider.lower())
         spelled = source.provider if source else provider
         return [
@@ -100,7 +102,6 @@ class Index:
 
     def resources(self, service: ServiceEntry) -> list[ResourceEntry]:
         """Return the resources of a service in both forms, by name."""
-        sql = "SELECT name, form, description FROM resources WHERE provider = ? AND service = ? ORDER BY key"
         keys = (service.provider.lower(), service.name.lower())
         return [
             ResourceEntry(
@@ -110,11 +111,11 @@ class Index:
                 form=Form(form),
                 description=description,
             )
-            for name, form, description in self._names(lambda c: c.execute(sql, keys).fetchall())
+            for name, form, description in self._names(lambda c: c.execute(_RESOURCES, keys).fetchall())
         ]
 
     def compiled(self, provider: str, service: str, name: str) -> Resource | None:
-        """Return a resource of a service that was compiled before; None where that is not so, or there is none."""
+        """Return a resource of a service compiled before; None where it was not, or has no such resource."""
         file = _file_name(provider, service)
         with self._lock:
             connection = self._open.get(file) or self._published(file)
@@ -132,6 +133,8 @@ class Index:
         Raises:
             DocumentError: the document cannot be used.
         """
+        from tablecloud.catalog.compile import compile_service, fill_service
+
         resources = compile_service(self._sources[service.provider.lower()], service)
         with self._lock:
             self._build(_file_name(service.provider, service.name), lambda c: fill_service(c, resources))
@@ -145,6 +148,9 @@ class Index:
                     return read(connection)
                 except _DAMAGE:
                     self._discard(_NAMES)
+            # Most look-ups never build: the readers are not loaded for them.
+            from tablecloud.catalog.compile import fill_names
+
             sources = list(self._sources.values())
             return read(self._build(_NAMES, lambda c: fill_names(c, sources, self._progress)))
 
@@ -191,4 +197,4 @@ def _file_name(provider: str, service: str) -> str:
 
 def _look_up(connection: sqlite3.Connection, name: str) -> Resource | None:
     row = connection.execute("SELECT resource FROM compiled WHERE key = ?", (name.lower(),)).fetchone()
-    return unpack_resource(row[0]) if row else None
+    return msgspec.msgpack.decode(zlib.decompress(row[0]), type=Resource) if row else None

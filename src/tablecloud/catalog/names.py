@@ -46,8 +46,8 @@ def name_services(titles: Iterable[DocumentTitle], preferred: Mapping[str, str])
     Of documents with the same name and version the first by file name is kept.
 
     Parameters:
-        preferred: document name -> the version that the discovery index prefers; for a name that it does not know, or a
-            version that is not here, the highest stable version is preferred.
+        preferred: document name -> the version that the discovery index prefers; for a name that it does not
+            know, or a version that is not here, the highest stable version is preferred.
     """
     by_name: dict[str, dict[str, DocumentTitle]] = {}
     for title in sorted(titles, key=lambda t: t.file):
@@ -66,7 +66,7 @@ def name_services(titles: Iterable[DocumentTitle], preferred: Mapping[str, str])
 
 
 def highest_stable(versions: Iterable[str]) -> str:
-    """Return the highest version that is neither alpha, beta nor preview; the highest of all where all of them are."""
+    """Return the highest version that is neither alpha, beta nor preview, else the highest of all."""
 
     def rank(version: str) -> tuple[bool, list[int]]:
         return not _UNSTABLE.search(version) and bool(re.search(r"\d", version)), _numbers(version)
@@ -81,9 +81,9 @@ def _numbers(version: str) -> list[int]:
 def name_tables(rows: Mapping[ResourcePath, str]) -> list[Table]:
     """Give each resource of a service a table (architecture section 3).
 
-    Resources whose paths end alike and whose rows are alike are one table, called by the last segment. Where rows differ,
-    a path of one segment keeps its name and the others get the shortest suffix of their path that tells them apart,
-    joined with `_`.
+    Resources whose paths end alike and whose rows are alike are one table, called by the last segment. Where
+    rows differ, a path of one segment keeps its name and the others get the shortest suffix of their path
+    that tells them apart, joined with `_`.
 
     Parameters:
         rows: resource path -> word for its rows (`readers.rows.row_name`); resources without one stay alone.

@@ -1,13 +1,12 @@
 """Overlays: JSON beside the catalog that says of a method what its document does not.
 
-An overlay is `overlays/<provider>.<document name>.json`; docs/design/catalog.md has the format. It is applied when a
-service is compiled, never at query time.
+An overlay is `overlays/<provider>.<document name>.json`; docs/design/catalog.md has the format. It is applied
+when a service is compiled, never at query time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -62,11 +61,6 @@ class Overlay(Struct, forbid_unknown_fields=True):
     """Method id -> what is to be said of it."""
 
 
-def overlay_folder() -> Path:
-    """Return the folder of the overlays that come with the package."""
-    return Path(__file__).with_name("overlays")
-
-
 def read_overlay(data: bytes, label: str) -> Overlay:
     """Read an overlay.
 
@@ -99,7 +93,7 @@ def apply_overlay(overlay: Overlay, resources: Iterable[Resource]) -> list[Resou
 
 
 def _apply(rules: MethodRules | None, method: Method) -> Method:
-    """Apply what concerns the method's form: a page whose rows lack a column can neither filter nor identify by it."""
+    """Apply what concerns the method's form: a row without a column cannot be told by it."""
     if rules is None:
         return method
     fields = {column.name for column in method.columns}

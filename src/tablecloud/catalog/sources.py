@@ -7,6 +7,7 @@ google-api-python-client.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
@@ -14,9 +15,11 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from tablecloud.catalog.overlay import overlay_folder
 from tablecloud.documents import discovery_folder
 from tablecloud.errors import DocumentError
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many are done, and how many there are."""
 
 _INDEX = "index.json"
 _PACKAGE = "google-api-python-client"
@@ -50,15 +53,18 @@ def google_source() -> Source:
         DocumentError: google-api-python-client is not installed.
     """
     return Source(
-        provider="google", documents=discovery_folder(), overlays=overlay_folder(), package=_PACKAGE
+        provider="google",
+        documents=discovery_folder(),
+        overlays=Path(__file__).with_name("overlays"),
+        package=_PACKAGE,
     )
 
 
 def fingerprint(source: Source) -> str:
     """Return a text that changes when a document or an overlay of the source changes.
 
-    Documents are told by name, size and time of change (reading 110 MB at every start would cost more than the catalog
-    saves); overlays, which people edit, by content.
+    Documents are told by name, size and time of change (reading 110 MB at every start would cost more than
+    the catalog saves); overlays, which people edit, by content.
 
     Raises:
         DocumentError: the folder cannot be read.

@@ -1,7 +1,8 @@
 """Index files: small SQLite databases that are written once, published whole, and only read from then on.
 
-A file is built beside its place and moved there in one step, so that readers never meet half of one, several processes
-may build at once (the last one wins, with the same content), and no lock is ever taken. Knows nothing of what is inside.
+A file is built beside its place and moved there in one step, so that readers never meet half of one, several
+processes may build at once (the last one wins, with the same content), and no lock is ever taken. Knows
+nothing of what is inside.
 """
 
 from __future__ import annotations

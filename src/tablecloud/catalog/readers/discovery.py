@@ -211,7 +211,7 @@ def verb_of(name: str, method: DocumentMethod) -> Verb:
 
 
 def _further_verbs(name: str, method: DocumentMethod) -> tuple[Verb, ...]:
-    """`patch` and `update` serve UPDATE as well; an `update` that puts the whole resource serves REPLACE too."""
+    """`patch` and `update` serve UPDATE as well; an `update` by PUT serves REPLACE too."""
     if name == "patch":
         return (Verb.UPDATE,)
     if name == "update":
@@ -247,7 +247,7 @@ def _parameter(name: str, declared: DocumentParameter, required: bool) -> Parame
 
 
 def _part(name: str, method: DocumentMethod, declared: dict[str, DocumentParameter]) -> Parameter:
-    """Make the parameter of a `flatPath` variable, which the document declares only as a part of a whole name."""
+    """Make the parameter of a `flatPath` variable that is declared only as a part of a whole name."""
     whole = [
         n for _, n in _VARIABLE.findall(method.path) if n in declared and f"{{{n}}}" not in method.flat_path
     ]

@@ -44,7 +44,7 @@ def polled_versions(schemas: Schemas, methods: Iterable[DocumentMethod]) -> froz
 
 
 def version_prefix(method: DocumentMethod) -> str:
-    """Return the version word a method's path begins with: `v1` of `v1:evaluate` and `v1/{+name}`; else empty."""
+    """Return the version word a path begins with: `v1` of `v1:evaluate` and of `v1/{+name}`; else empty."""
     found = _VERSION.match(method.path)
     return found.group() if found else ""
 

@@ -77,7 +77,7 @@ def _items(schemas: Schemas, envelope: Schema) -> RowShape | None:
 
 
 def _array(schemas: Schemas, envelope: Schema, segment: str, subject: str) -> RowShape | None:
-    """Choose the property that holds the rows: first by name, then by what it holds, then the only one there is."""
+    """Choose the property that holds the rows: by name, then by what it holds, then the only one there is."""
     properties = schemas.resolve(envelope).properties
     arrays = {name: p.items for name, p in properties.items() if p.type == "array" and p.items is not None}
     objects = [name for name, item in arrays.items() if schemas.resolve(item).type == "object"]
