@@ -78,8 +78,8 @@ class Settings:
     on_error: str = _setting(
         "on-error",
         "partial",
-        "when some calls fail: partial = print the rows there are and exit with 4; strict = fail; ignore =
-        only say so", choices=ON_ERROR,
+        "when some calls fail: partial = print what there is and exit with 4; strict = fail; ignore = say so",
+        choices=ON_ERROR,
     )
     output: str = _setting("output", "table", "format of the rows", short="o", choices=FORMATS)
     delimiter: str = _setting("delimiter", ",", "what separates the values of csv", short="d")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from tablecloud.cli.exits import FAILED, OK
@@ -85,9 +86,9 @@ def _logs(given: Namespace, settings: Settings) -> int:
 
 
 def _line(entry: LogEntry) -> str:
-    from datetime import datetime, timezone
+    from datetime import datetime
 
-    at = datetime.fromtimestamp(entry.at, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    at = datetime.fromtimestamp(entry.at, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
     return f"{at}Z {entry.severity:<7} {entry.task}  {entry.message}"
 
 

@@ -1,6 +1,6 @@
-"""What the command line asks about jobs of this machine: it reads the service's files, so it works while none runs.
+"""What the command line asks about jobs of this machine, answered from the service's files.
 
-Nothing is ever changed here. Requests that change something go over HTTP, like everybody's.
+It works while no service runs. Nothing is ever changed here. Requests that change something go over HTTP, like everybody's.
 """
 
 from __future__ import annotations

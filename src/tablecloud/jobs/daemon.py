@@ -210,7 +210,7 @@ def _start(root: Path) -> ServerState:
     reader, writer = os.pipe()
     command = [sys.executable, "-P", "-m", "tablecloud.jobs.server", "--root", str(root)]
     try:
-        with open(root / "server.log", "ab", opener=_private) as log:  # noqa: PTH123  # Path.open has no opener
+        with open(root / "server.log", "ab", opener=_private) as log:
             first = subprocess.Popen(
                 [*command, "--detach", "--ready-fd", str(writer)],
                 stdin=subprocess.DEVNULL,
