@@ -1,6 +1,6 @@
 """What the command line asks about jobs of this machine, answered from the service's files.
 
-It works while no service runs. Nothing is ever changed here. Requests that change something go over HTTP, like everybody's.
+It works while no service runs, and changes nothing. Requests that change something go over HTTP, as all do.
 """
 
 from __future__ import annotations

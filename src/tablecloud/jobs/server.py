@@ -63,12 +63,8 @@ def serve(settings: ServerSettings, *, on_ready: Callable[[ServerState], None] |
     _check_reachability(settings)
     settings.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _only_server(settings.root), _listen(settings.host, settings.port) as listener:
-        state_file = settings.root / "server.json"
-        state_file.unlink(missing_ok=True)
-        try:
-            _serve_on(listener, settings, on_ready)
-        finally:
-            state_file.unlink(missing_ok=True)
+        (settings.root / "server.json").unlink(missing_ok=True)
+        _serve_on(listener, settings, on_ready)
 
 
 def _serve_on(
@@ -87,16 +83,19 @@ def _serve_on(
     service = JobService(ServiceSettings(root=settings.root))
     service.start()
     drain = settings.drain
+    state_file = settings.root / "server.json"
 
     def started() -> None:
         state = _state(listener, token_file)
-        _publish(settings.root / "server.json", state_as_json(state))
+        _publish(state_file, state_as_json(state))
         if on_ready is not None:
             on_ready(state)
 
     try:
         drain = _run(create_app(service, principals=principals), listener, started) or drain
     finally:
+        # First, so that nobody is sent to an address where nothing answers while jobs are waited for.
+        state_file.unlink(missing_ok=True)
         service.stop(drain=drain)
 
 
