@@ -21,6 +21,14 @@ BROKEN_PIPE = 141
 """Whoever read the rows stopped reading."""
 
 
+_GRAVITY = (OK, PARTIAL, FAILED, USAGE, INTERRUPTED)
+
+
+def worse(one: int, other: int) -> int:
+    """Return the graver of two exit statuses: what a script as a whole exits with."""
+    return max(one, other, key=_GRAVITY.index)
+
+
 def status_of(error: BaseException) -> int:
     """Return the exit status that stands for an error."""
     if isinstance(error, KeyboardInterrupt):

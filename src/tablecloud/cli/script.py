@@ -77,7 +77,7 @@ def _raw_text(sql: str | None, infile: str) -> str:
     if infile in ("-", "stdin") or (not infile and not sys.stdin.isatty()):
         return sys.stdin.read()
     if not infile:
-        raise SettingError("there is nothing to run", hint='give statements, or a file with -i: tablecloud exec "…"')
+        raise SettingError("there is nothing to run", hint='try: tablecloud exec "SHOW PROVIDERS"')
     return _read_file(infile)
 
 
