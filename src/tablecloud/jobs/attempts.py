@@ -19,7 +19,7 @@ from tablecloud.jobs.executors import Executor
 from tablecloud.jobs.journal import Journal
 from tablecloud.jobs.model import AttemptSpec, Job, Observation, Reason, State
 from tablecloud.jobs.moves import Claim, Move
-from tablecloud.jobs.outcome import Advance, Decision, Halt, Retry, decide_outcome, overdue, used_units
+from tablecloud.jobs.outcome import Advance, Decision, Retry, decide_outcome, overdue, used_units
 from tablecloud.jobs.settings import ServiceSettings
 from tablecloud.jobs.store import Store
 
@@ -192,9 +192,7 @@ class Attempts:
 
     def _apply(self, job: Job, track: _Track, decision: Decision) -> Job | None:
         """Carry a decision out; returns the job where there is more to decide."""
-        if isinstance(decision, Halt):
-            self._stop(job, track)
-        elif isinstance(decision, Retry):
+        if isinstance(decision, Retry):
             self._retry(job, decision)
         elif isinstance(decision, Advance) and decision.to.final:
             self._finish(job, track, decision)

@@ -49,12 +49,7 @@ class Retry:
     """Whether the program itself failed, so that `max_user_restarts` pays for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Halt:
-    """Stop what is left of the attempt: a replica failed beside the primary."""
-
-
-Decision = Advance | Retry | Halt | None
+Decision = Advance | Retry | None
 
 
 def decide_outcome(
@@ -65,8 +60,8 @@ def decide_outcome(
     Parameters:
         output: the last lines the replicas wrote; a traceback in them goes into the errorMessage.
     Returns:
-        None where nothing is to be done yet. Final moves come only for a finished or lost attempt. A job that ended
-        while it was PREPARING first moves to RUNNING: decide again afterwards.
+        None where nothing is to be done yet. Final moves come only for a finished or lost attempt. A job that
+        ended while it was PREPARING first moves to RUNNING: decide again afterwards.
     """
     if job.state is State.CANCELLING:
         return _cancelled(job, observation) if observation.finished or observation.lost else None
@@ -76,9 +71,7 @@ def decide_outcome(
         return _failed_beside(job, observation, settings) if observation.finished else None
     if job.state is State.PREPARING and _all_started(observation):
         return Advance(to=State.RUNNING, reason=Reason.STARTED, started=_began(job, observation, now))
-    if not observation.finished:
-        return Halt() if _own_failures(observation) and observation.signalled_at is None else None
-    return _ended(job, observation, settings, output)
+    return _ended(job, observation, settings, output) if observation.finished else None
 
 
 def overdue(job: Job, now: float) -> Advance | None:
@@ -97,7 +90,7 @@ def overdue(job: Job, now: float) -> Advance | None:
 
 
 def last_traceback(lines: Sequence[str]) -> str:
-    """Return the last Python traceback in a program's output, clipped at its beginning; empty where there is none."""
+    """Return the last Python traceback of a program's output, clipped at its beginning; empty without one."""
     starts = [number for number, line in enumerate(lines) if line.startswith(_TRACEBACK)]
     if not starts:
         return ""
@@ -177,10 +170,10 @@ def _failed(replica: ReplicaStatus) -> bool:
 
 def _of_its_own(replica: ReplicaStatus, observation: Observation) -> bool:
     """Whether a replica had ended before anybody signalled the attempt to stop."""
-    if replica.state is not ReplicaState.EXITED:
+    if replica.state is not ReplicaState.EXITED or replica.stopped:
         return False
     signalled = observation.signalled_at
-    return signalled is None or (replica.ended is not None and replica.ended < signalled)
+    return signalled is None or (replica.ended is not None and replica.ended <= signalled)
 
 
 def _hit_from_outside(replica: ReplicaStatus) -> bool:

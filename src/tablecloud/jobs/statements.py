@@ -54,9 +54,6 @@ PAGE_NEXT = (
 ACTIVE = _SELECT + "WHERE state IN ('PREPARING', 'RUNNING', 'CANCELLING') ORDER BY create_time"
 UNSWEPT = _SELECT + "WHERE ref IS NOT NULL AND end_time IS NOT NULL"
 OVERDUE = _SELECT + "WHERE state = 'QUEUED' AND wait_deadline IS NOT NULL AND wait_deadline <= :now"
-NEXT_WAIT_DEADLINE = (
-    "SELECT min(wait_deadline) FROM jobs WHERE state = 'QUEUED' AND wait_deadline IS NOT NULL"
-)
 QUEUE_KEYS = "SELECT priority, create_time, uid FROM jobs WHERE state = 'QUEUED'"
 
 # Steps from project to project in the index instead of reading the whole queue.

@@ -110,11 +110,6 @@ class Store:
         """Return the QUEUED jobs that have waited longer than they may."""
         return self._jobs(sql.OVERDUE, now=now)
 
-    def next_wait_deadline(self) -> float | None:
-        """Return when the next QUEUED job becomes overdue."""
-        [[deadline]] = self._rows(sql.NEXT_WAIT_DEADLINE, {})
-        return None if deadline is None else float(deadline)
-
     def queue_heads(self, now: float, *, per_project: int) -> list[Job]:
         """Return the first queued jobs of each project that may start now, in no order between projects."""
         projects = self._rows(sql.QUEUED_PROJECTS, {}) if len(self._ranks) else []
