@@ -176,8 +176,8 @@ class ReplicaStatus:
     ended: float | None = None
     out_of_memory: bool = False
     stopped: bool = False
-    """The service ended it: because of a stop, or because another replica's end ended the attempt. Its exit code
-    and signal then say nothing about the program."""
+    """The service ended it: because of a stop, or because another replica's end ended the attempt. Its exit
+    code and signal then say nothing about the program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
