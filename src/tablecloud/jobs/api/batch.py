@@ -33,7 +33,11 @@ def split_batch(request: HttpRequest) -> list[tuple[str, HttpRequest]]:
     if not 1 <= len(parts) <= MAX_PARTS:
         raise invalid(f"A batch request has 1 to {MAX_PARTS} parts; this one has {len(parts)}.")
     outer = request.headers.get("authorization")
-    return [(part.get("Content-ID", ""), _part_request(part, outer)) for part in parts if isinstance(part, Message)]
+    return [
+        (part.get("Content-ID", ""), _part_request(part, outer))
+        for part in parts
+        if isinstance(part, Message)
+    ]
 
 
 def join_batch(replies: list[tuple[str, HttpReply]]) -> HttpReply:
@@ -41,7 +45,9 @@ def join_batch(replies: list[tuple[str, HttpReply]]) -> HttpReply:
     boundary = f"batch_{secrets.token_urlsafe(12)}"
     chunks = [_part_bytes(boundary, content_id, reply) for content_id, reply in replies]
     body = b"".join(chunks) + f"--{boundary}--\r\n".encode()
-    return HttpReply(status=200, headers=[("Content-Type", f"multipart/mixed; boundary={boundary}")], body=body)
+    return HttpReply(
+        status=200, headers=[("Content-Type", f"multipart/mixed; boundary={boundary}")], body=body
+    )
 
 
 def _part_request(part: Message, outer: str | None) -> HttpRequest:
@@ -55,7 +61,9 @@ def _part_request(part: Message, outer: str | None) -> HttpRequest:
     head, blank, body = rest.partition(b"\r\n\r\n")
     if not blank:
         head, _, body = rest.partition(b"\n\n")
-    headers = {name.lower(): str(value) for name, value in BytesParser().parsebytes(head, headersonly=True).items()}
+    headers = {
+        name.lower(): str(value) for name, value in BytesParser().parsebytes(head, headersonly=True).items()
+    }
     if outer is not None:
         headers.setdefault("authorization", outer)
     headers.pop("accept-encoding", None)

@@ -1,8 +1,8 @@
 """Conditions of policy bindings: a small safe subset of CEL that fails closed. Pure.
 
 Contract: ml-jobs-service 1.10. Supported: `&& || !`, parentheses, comparisons, `request.time`,
-`resource.name|type|service`, strings, booleans, `timestamp("…")`, and `.startsWith() .endsWith() .contains()`. Whatever
-else a condition says, it grants nothing.
+`resource.name|type|service`, strings, booleans, `timestamp("…")`, and
+`.startsWith() .endsWith() .contains()`. Whatever else a condition says, it grants nothing.
 """
 
 from __future__ import annotations
@@ -111,26 +111,26 @@ class _Evaluation:
     def operand(self) -> Value:
         if self.done():
             raise _Unevaluable
-        token = self.tokens[self.at]
+        word = self.tokens[self.at]
         self.at += 1
-        if token[0] in "\"'":
-            return self.with_method(_unquote(token))
-        if token == "timestamp":  # noqa: S105 - a word of the language
+        if word[0] in "\"'":
+            return self.with_method(_unquote(word))
+        if word == "timestamp":
             return self.timestamp()
-        if token in ("true", "false"):
-            return token == "true"
-        return self.attribute(token)
+        if word in ("true", "false"):
+            return word == "true"
+        return self.attribute(word)
 
-    def attribute(self, token: str) -> Value:
-        head, _, method = token.rpartition(".")
+    def attribute(self, word: str) -> Value:
+        head, _, method = word.rpartition(".")
         if method in _METHODS:
             return self.call(method, self.plain_attribute(head))
-        if token == "request.time":  # noqa: S105
+        if word == "request.time":
             return int(self.attributes.time * NANOS)
-        return self.plain_attribute(token)
+        return self.plain_attribute(word)
 
-    def plain_attribute(self, token: str) -> str:
-        match token:
+    def plain_attribute(self, word: str) -> str:
+        match word:
             case "resource.name":
                 return self.attributes.name
             case "resource.type":
@@ -200,7 +200,7 @@ def _compare(sign: str, left: Value, right: Value) -> bool:
         return (left == right) == (sign == "==")
     if isinstance(left, str) and isinstance(right, str):
         return _ordered(sign, (left > right) - (left < right))
-    if isinstance(left, bool) or isinstance(left, str) or isinstance(right, str):
+    if isinstance(left, bool | str) or isinstance(right, str):
         raise _Unevaluable
     return _ordered(sign, left - right)
 

@@ -52,7 +52,9 @@ METHODS: dict[str, Method] = {
 """What is served; every other method of the document answers UNIMPLEMENTED."""
 
 
-_STALE_ETAG = "The etag is not the current one: the job was changed meanwhile. Read it again and repeat the change."
+_STALE_ETAG = (
+    "The etag is not the current one: the job was changed meanwhile. Read it again and repeat the change."
+)
 
 
 async def answer(api: Api, request: HttpRequest) -> HttpReply:

@@ -24,7 +24,11 @@ def job_document(job: Job, position: int) -> JsonObject:
     Parameters:
         position: 1-based place in the queue; 0 once scheduled.
     """
-    document: JsonObject = {"jobId": job.job_id, **job.document, "createTime": format_seconds(job.create_time)}
+    document: JsonObject = {
+        "jobId": job.job_id,
+        **job.document,
+        "createTime": format_seconds(job.create_time),
+    }
     if job.start_time is not None:
         document["startTime"] = format_seconds(job.start_time)
     if job.end_time is not None:

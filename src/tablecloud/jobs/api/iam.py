@@ -154,7 +154,8 @@ def _check_binding(row: JsonObject, path: str) -> None:
         raise field_error(f"{path}.members", "A binding needs at least one member.")
     for member in row["members"]:
         if not is_member_name(member):
-            raise field_error(f"{path}.members", f"'{member[:200]}' is not a member such as user:ann@example.com.")
+            raise field_error(
+                f"{path}.members", f"'{member[:200]}' is not a member such as user:ann@example.com."
+            )
     if "condition" in row and not row["condition"].get("expression"):
         raise field_error(f"{path}.condition", "A condition needs an expression.")
-

@@ -154,7 +154,7 @@ def _new_job(call: Call, body: JsonObject) -> NewJob:
             "A job id starts with a letter and has up to 128 letters, digits and underscores; "
             f"'{job_id[:140]}' does not.",
         )
-    document = {name: body[name] for name in ("trainingInput", "predictionInput") if name in body}
+    document: JsonObject = {name: body[name] for name in ("trainingInput", "predictionInput") if name in body}
     if not document:
         raise field_error("job.input", "Exactly one of training_input and prediction_input must be set.")
     labels = body.get("labels", {})

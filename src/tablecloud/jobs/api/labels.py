@@ -14,7 +14,9 @@ def check_labels(labels: dict[str, str]) -> None:
         ApiError: INVALID_ARGUMENT on `job.labels`.
     """
     if len(labels) > MAX_LABELS:
-        raise field_error("job.labels", f"A job may have at most {MAX_LABELS} labels; {len(labels)} were given.")
+        raise field_error(
+            "job.labels", f"A job may have at most {MAX_LABELS} labels; {len(labels)} were given."
+        )
     for key, value in labels.items():
         if not key[:1].isalpha() or not _fits(key):
             raise _refused("key", key, " It must start with a letter.")
@@ -30,6 +32,6 @@ def _fits(text: str) -> bool:
 def _refused(what: str, text: str, more: str) -> Exception:
     return field_error(
         "job.labels",
-        f"The label {what} '{text[:80]}' may have at most {MAX_LENGTH} characters: lower-case letters, digits, "
-        f"underscores and dashes.{more}",
+        f"The label {what} '{text[:80]}' may have at most {MAX_LENGTH} characters: lower-case letters, "
+        f"digits, underscores and dashes.{more}",
     )

@@ -51,8 +51,8 @@ class Parameters:
 def apply_override(request: HttpRequest) -> tuple[str, str, bytes]:
     """Return method, query and body, after `X-HTTP-Method-Override`.
 
-    A GET whose URL would be too long comes as a POST with its query as a form in the body (observed: the Python client
-    from 2048 bytes on). Ignoring the header would turn a list into a create.
+    A GET whose URL would be too long comes as a POST with its query as a form in the body (observed: the
+    Python client from 2048 bytes on). Ignoring the header would turn a list into a create.
 
     Raises:
         ApiError: INVALID_ARGUMENT: an override by something that is no method.
@@ -94,7 +94,7 @@ def split_parameters(query: str) -> Parameters:
 
 
 def reply_style(parameters: Parameters, request: HttpRequest) -> Style:
-    """Return how to write the reply; values that make no sense count as absent here, `check_system` refuses them."""
+    """Return how to write the reply; what makes no sense counts as absent, and `check_system` refuses it."""
     encodings = request.headers.get("accept-encoding", "")
     return Style(
         pretty=parameters.system.get("prettyPrint", "true").lower() not in ("false", "0"),

@@ -1,6 +1,7 @@
 """Whether a caller may do something: project-level bindings, then the policy of the job itself.
 
-Contract: ml-jobs-service 1.10. A caller without the permission is told the same whether the resource exists or not.
+Contract: ml-jobs-service 1.10. A caller without the permission is told the same of resources that exist and
+of those that do not.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def require(api: Api, call: Call, *permissions: str, job_id: str | None = None) 
         if name not in held:
             resource = _resource(call, job_id)
             raise ApiError(
-                "PERMISSION_DENIED", f"Permission '{name}' denied on resource '{resource}' (or it may not exist)."
+                "PERMISSION_DENIED",
+                f"Permission '{name}' denied on resource '{resource}' (or it may not exist).",
             )
 
 

@@ -47,7 +47,7 @@ class Principals:
 
 
 def local_principals(token: str, *, open_door: bool = False) -> Principals:
-    """Return the principals of a server without a file: its own token is `user:local`, owner of all projects."""
+    """Return the principals of a server without a file: its own token is `user:local`, owner of all."""
     owner = Binding(role="roles/owner", members=(LOCAL,))
     return Principals(members={_digest(token): LOCAL}, bindings={"*": (owner,)}, open=open_door)
 
@@ -119,7 +119,9 @@ def _with_file(own: Principals, content: _File, path: Path) -> Principals:
         bindings[project] = bindings.get(project, ()) + added
     for binding in (binding for group in bindings.values() for binding in group):
         if not known_role(binding.role) or not all(map(is_member_name, binding.members)):
-            raise SettingError(f"{path} binds {binding.role} to {', '.join(binding.members)}: unknown role or member")
+            raise SettingError(
+                f"{path} binds {binding.role} to {', '.join(binding.members)}: unknown role or member"
+            )
     return replace(
         own,
         members=own.members | {_digest(token): member for token, member in content.tokens.items()},

@@ -25,7 +25,7 @@ _VERBS = {
 
 def _permissions(*patterns: str) -> frozenset[str]:
     """Return the permissions of patterns such as `jobs.create get` or `studies.*`."""
-    found = set()
+    found: set[str] = set()
     for pattern in patterns:
         collection, _, verbs = pattern.partition(".")
         chosen = _VERBS[collection] if verbs == "*" else verbs

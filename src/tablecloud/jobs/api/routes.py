@@ -1,6 +1,6 @@
-"""Which method a request means: a table made of the Discovery document, so that none of its 46 methods is forgotten.
+"""Which method a request means: a table made of the Discovery document, so that no method is forgotten.
 
-Contract: ml-jobs-service 1.1: route on the last colon of the last segment, decode percent escapes after splitting.
+Contract: ml-jobs-service 1.1: route on the last colon of the last segment, decode escapes after splitting.
 """
 
 from __future__ import annotations

@@ -72,13 +72,17 @@ def _check_region(training: JsonObject) -> None:
 def _check_program(training: JsonObject) -> None:
     runtime, image = training.get("runtimeVersion", ""), _image(training)
     if bool(runtime) == bool(image):
-        raise _refuse("runtimeVersion", "Exactly one of runtime_version and master_config.image_uri must be set.")
+        raise _refuse(
+            "runtimeVersion", "Exactly one of runtime_version and master_config.image_uri must be set."
+        )
     packages = training.get("packageUris", [])
     if len(packages) > MAX_PACKAGES:
         raise _refuse("packageUris", f"At most {MAX_PACKAGES} packages may be given.")
     for index, uri in enumerate(packages):
         if not _LOCATION.match(uri):
-            raise _refuse(f"packageUris[{index}]", f"'{uri[:200]}' is neither gs://, file:// nor an absolute path.")
+            raise _refuse(
+                f"packageUris[{index}]", f"'{uri[:200]}' is neither gs://, file:// nor an absolute path."
+            )
     module = training.get("pythonModule", "")
     if module and not _MODULE.match(module):
         raise _refuse("pythonModule", f"'{module[:200]}' is not the name of a module.")
@@ -114,13 +118,17 @@ def _check_machines(training: JsonObject) -> None:
     for role, machine in types.items():
         if machine and not custom:
             raise _refuse(f"{role}Type", "It may be set only when scale_tier is CUSTOM.")
-        if machine and not (_COMPUTE_ENGINE.match(machine) or _LEGACY.match(machine) or machine == "cloud_tpu"):
+        if machine and not (
+            _COMPUTE_ENGINE.match(machine) or _LEGACY.match(machine) or machine == "cloud_tpu"
+        ):
             raise _refuse(f"{role}Type", f"'{machine[:80]}' is not a machine type.")
     for role in _ROLES:
         _check_count(training, role, custom, types[role])
     families = {bool(_COMPUTE_ENGINE.match(name)) for name in types.values() if name and name != "cloud_tpu"}
     if len(families) > 1:
-        raise _refuse("masterType", "Compute Engine machine types and legacy machine types must not be mixed.")
+        raise _refuse(
+            "masterType", "Compute Engine machine types and legacy machine types must not be mixed."
+        )
 
 
 def _check_count(training: JsonObject, role: str, custom: bool, machine: str) -> None:
@@ -172,7 +180,9 @@ def _check_scheduling(scheduling: JsonObject) -> None:
     if run <= 0:
         raise _refuse("scheduling.maxRunningTime", "The maximum running time must be positive.")
     if wait is not None and wait < MIN_WAIT_SECONDS:
-        raise _refuse("scheduling.maxWaitTime", f"The maximum wait time must be {MIN_WAIT_SECONDS:.0f}s or more.")
+        raise _refuse(
+            "scheduling.maxWaitTime", f"The maximum wait time must be {MIN_WAIT_SECONDS:.0f}s or more."
+        )
 
 
 def _check_rest(training: JsonObject) -> None:
@@ -180,7 +190,9 @@ def _check_rest(training: JsonObject) -> None:
     if job_dir and not _LOCATION.match(job_dir):
         raise _refuse("jobDir", f"'{job_dir[:200]}' is neither gs://, file:// nor an absolute path.")
     if training.get("enableWebAccess"):
-        raise _refuse("enableWebAccess", "Interactive shells are not offered here; set it to false or leave it out.")
+        raise _refuse(
+            "enableWebAccess", "Interactive shells are not offered here; set it to false or leave it out."
+        )
     network = training.get("network", "")
     if network and not _NETWORK.match(network):
         raise _refuse("network", "It must be projects/{number}/global/networks/{name}.")

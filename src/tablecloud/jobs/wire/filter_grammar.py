@@ -20,7 +20,7 @@ _MAX_NESTING = 32
 _OPERATOR = re.compile(r"!=|!~|<=|>=|[:=<>~]")
 _WORD = re.compile(r"[^\s()\"':=!<>~]+")
 _VALUE = re.compile(r"[^\s()\"']+")
-_LIST_VALUE = re.compile(r"[^\s()\"',]+")
+_LIST_VALUE = re.compile(r"[^\s()\"',|]+")
 _SPACE = re.compile(r"\s*")
 _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'", re.DOTALL)
 

@@ -1,7 +1,7 @@
 """A lenient JSON reader driven by the Discovery schemas: many spellings in, one canonical form out. Pure.
 
-Contract: ml-jobs-service 1.2 (what is accepted) and 1.3 (error texts). `google.protobuf.json_format` refuses half
-of what real clients send, so it cannot be the parser.
+Contract: ml-jobs-service 1.2 (what is accepted) and 1.3 (error texts). `google.protobuf.json_format` refuses
+half of what real clients send, so it cannot be the parser.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Regular expressions that search in linear time: an RE2-like syntax run as a lazily built automaton. Pure.
 
-Contract: ml-jobs-service 1.7 bounds `~`. Python's `re` backtracks, so one filter could hold the server for ever;
-here the work is at most states x characters, and the states are capped.
+Contract: ml-jobs-service 1.7 bounds `~`. Python's `re` backtracks, so one filter could hold the server for
+ever; here the work is at most states x characters, and the states are capped.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Pattern:
 def compile_pattern(text: str) -> Pattern:
     """Return the pattern of a text.
 
-    The syntax: literals, `.`, `[classes]`, `\\d \\w \\s`, groups, `|`, `* + ?`, `{m,n}`, `^`, `$`, a leading `(?i)`.
+    The syntax: literals, `.`, `[classes]`, `\\d \\w \\s`, groups, `|`, `* + ?`, `{m,n}`, `^`, `$`, `(?i)`.
 
     Raises:
         PatternError: malformed, too long, too big, or an unsupported construct.

@@ -1,6 +1,6 @@
 """The messages of the ml v1 API, compiled once from the bundled Discovery document into what a reader needs.
 
-Contract: ml-jobs-service 1.2. Fields are found by any accepted spelling; each knows the name that error texts use.
+Contract: ml-jobs-service 1.2. Fields are found by any accepted spelling; each knows its name in error texts.
 """
 
 from __future__ import annotations

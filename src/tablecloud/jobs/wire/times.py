@@ -37,8 +37,8 @@ def parse_timestamp(text: str) -> int:
 def parse_moment(text: str, *, now: float) -> int:
     """Return nanoseconds since the epoch of what a filter may compare a time with (contract 1.7).
 
-    A date, a date and time of any precision (UTC unless it says otherwise), or an ISO 8601 duration relative to
-    `now` (seconds since the epoch): `-P1D` is a day ago.
+    A date, a date and time of any precision (UTC unless it says otherwise), or an ISO 8601 duration relative
+    to `now` (seconds since the epoch): `-P1D` is a day ago.
 
     Raises:
         ValueError: it is none of them.
