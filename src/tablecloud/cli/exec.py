@@ -6,7 +6,6 @@ import sys
 from argparse import Namespace
 
 from tablecloud.cli.exits import OK
-from tablecloud.cli.opening import open_session
 from tablecloud.cli.outfile import open_output
 from tablecloud.cli.progress import ProgressLine
 from tablecloud.cli.runner import Run, run_script
@@ -26,6 +25,8 @@ def run_exec(given: Namespace, settings: Settings) -> int:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         return OK
     parameters = prepared_values(getattr(given, "param", ()))
+    from tablecloud.cli.opening import open_session
+
     progress = ProgressLine()
     dry_run = getattr(given, "dry_run", False)
     with (

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -73,6 +73,7 @@ def ensure_running(root: Path, *, progress: Progress | None = None) -> Endpoint:
     Raises:
         ServiceNotRunning: it did not come up; the message carries the end of its log.
     """
+    root = root.absolute()
     state = read_state(root)
     if state is not None and state.version == tablecloud.__version__:
         return state.endpoint
@@ -209,6 +210,8 @@ def _start(root: Path) -> ServerState:
     """Start a server that outlives this process and wait until it listens."""
     reader, writer = os.pipe()
     command = [sys.executable, "-P", "-m", "tablecloud.jobs.server", "--root", str(root)]
+    with suppress(FileNotFoundError):
+        (root / "server.log").replace(root / "server.log.1")  # why the last one ended stays readable
     try:
         with open(root / "server.log", "ab", opener=_private) as log:
             first = subprocess.Popen(
@@ -216,7 +219,6 @@ def _start(root: Path) -> ServerState:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=root,
                 pass_fds=(writer,),
                 start_new_session=True,
             )

@@ -268,6 +268,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.detach and os.fork():
         # The starter's child ends here; the server is nobody's child and leaves no zombie behind.
         os._exit(0)
+    if given.detach:
+        os.chdir("/")  # keep no folder of the starter busy; PYTHONPATH was made absolute at start-up
     on_ready = None
     if given.ready_fd is not None:
         os.set_inheritable(given.ready_fd, False)
