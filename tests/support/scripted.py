@@ -43,6 +43,10 @@ class Attempt:
         return not self.finished and not self.lost
 
 
+class Crash(BaseException):
+    """The service dies here."""
+
+
 class ScriptedExecutor:
     """Implements `Executor`; the world outlives it, as processes outlive the service."""
 
@@ -54,12 +58,24 @@ class ScriptedExecutor:
         self.calls: list[tuple[str, str]] = []
         self.refuse: str | None = None
         self.violations: list[str] = []
+        self.fuse: int | None = None
+
+    def called(self, what: str, name: str) -> None:
+        self.calls.append((what, name))
+        self.burn()
+
+    def burn(self) -> None:
+        """Crash when the fuse is over: it burns before and after each call's effect."""
+        if self.fuse is not None:
+            self.fuse -= 1
+            if self.fuse < 0:
+                raise Crash
 
     def plan_ref(self, spec: AttemptSpec) -> dict[str, Any]:
         return {"name": spec.attempt_id, "token": spec.token}
 
     def start(self, spec: AttemptSpec, ref: dict[str, Any]) -> None:
-        self.calls.append(("start", ref["name"]))
+        self.called("start", ref["name"])
         if self.refuse is not None:
             raise ExecutorError(self.refuse)
         if ref["name"] in self.world:
@@ -68,9 +84,10 @@ class ScriptedExecutor:
         if any(other.alive for name, other in self.world.items() if name.startswith(uid)):
             self.violations.append(f"{ref['name']} started while another attempt of the job is alive")
         self.world[ref["name"]] = Attempt()
+        self.burn()
 
     def observe(self, ref: dict[str, Any]) -> Observation:
-        self.calls.append(("observe", ref["name"]))
+        self.called("observe", ref["name"])
         attempt = self.world.get(ref["name"])
         if attempt is None:
             return Observation(replicas=(), lost=True)
@@ -85,16 +102,18 @@ class ScriptedExecutor:
         )
 
     def stop(self, ref: dict[str, Any]) -> None:
-        self.calls.append(("stop", ref["name"]))
+        self.called("stop", ref["name"])
         attempt = self.world.get(ref["name"])
         if attempt is not None and attempt.alive and attempt.signalled_at is None:
             attempt.signalled_at = self.clock.now()
+        self.burn()
 
     def cleanup(self, ref: dict[str, Any]) -> None:
-        self.calls.append(("cleanup", ref["name"]))
+        self.called("cleanup", ref["name"])
         attempt = self.world.get(ref["name"])
         if attempt is not None and attempt.alive:
             attempt.lost = True
+        self.burn()
 
     # What a test makes happen.
 
