@@ -1,4 +1,4 @@
-"""The supervisor under programs and killers that do not behave; afterwards no process of an attempt is left."""
+"""The supervisor under programs and killers that do not behave; no process of an attempt is ever left."""
 
 from __future__ import annotations
 

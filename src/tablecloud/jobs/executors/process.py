@@ -33,6 +33,7 @@ _SHIM_FOLDER = "shim"
 _SHIM_ERRORS = "shim.err"
 _SHIM_PROGRAM = """
 import os, sys
+os.closerange(3, 1 << 20)
 sys.path.insert(0, sys.argv[1])
 try:
     from shim.supervise import main
@@ -43,7 +44,9 @@ except BaseException as error:
     os._exit(1)
 os._exit(0)
 """
-"""What the supervisor's interpreter is told; it skips its own tidying up, which takes milliseconds."""
+"""What the supervisor's interpreter is told. A pipe that the server inherited must not be held open for the
+length
+of a job; and the interpreter's own tidying up at the end takes milliseconds."""
 
 
 class ProcessExecutor:
