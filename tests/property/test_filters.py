@@ -131,8 +131,8 @@ def test_equal_text_is_not_equal_time():
 
 
 PIECES = st.sampled_from(
-    ["jobId", "state", "labels.team", "createTime", ":", "=", "!=", "<", ">=", "~", "(", ")", "AND", "OR", "NOT",
-     "-", " ", '"', "'", "*", "FAILED", "a", ",", "|", "\\", "2017-01-15", "-P1D", ".", "4"]
+    ["jobId", "state", "labels.team", "createTime", ":", "=", "!=", "<", ">=", "~", "(", ")", "AND", "OR",
+     "NOT", "-", " ", '"', "'", "*", "FAILED", "a", ",", "|", "\\", "2017-01-15", "-P1D", ".", "4"]
 )  # fmt: skip
 
 

@@ -110,7 +110,8 @@ def test_doubles(value, canonical):
         ),
         (
             {"trainingInput": {}, "predictionInput": {}},
-            "Invalid value at 'job' (oneof), oneof field 'input' is already set. Cannot set 'predictionInput'",
+            "Invalid value at 'job' (oneof), oneof field 'input' is already set. "
+            "Cannot set 'predictionInput'",
         ),
         (
             {"trainingInput": {"scaleTier": "HUGE"}},
@@ -123,7 +124,8 @@ def test_doubles(value, canonical):
         ),
         (
             {"trainingInput": []},
-            "Invalid value at 'job.training_input' (type.googleapis.com/google.cloud.ml.v1.TrainingInput), []",
+            "Invalid value at 'job.training_input' "
+            "(type.googleapis.com/google.cloud.ml.v1.TrainingInput), []",
         ),
         (
             {"jobId": "a", "job_id": "b"},

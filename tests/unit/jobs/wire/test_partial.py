@@ -30,9 +30,11 @@ def cut(text, schema=LIST, reply=REPLY):
         ("nextPageToken", {"nextPageToken": "t"}),
         ("next_page_token", {"nextPageToken": "t"}),
         ("jobs/jobId", {"jobs": [{"jobId": "a"}, {"jobId": "b"}]}),
-        ("jobs(jobId,state)", {"jobs": [{"jobId": "a", "state": "QUEUED"}, {"jobId": "b", "state": "FAILED"}]}),
+        ("jobs(jobId,state)",
+         {"jobs": [{"jobId": "a", "state": "QUEUED"}, {"jobId": "b", "state": "FAILED"}]}),
         ("jobs/labels/team", {"jobs": [{"labels": {"team": "x"}}, {}]}),
-        ("jobs/trainingInput/region,nextPageToken", {"jobs": [{"trainingInput": {"region": "r"}}, {}], "nextPageToken": "t"}),
+        ("jobs/trainingInput/region,nextPageToken",
+         {"jobs": [{"trainingInput": {"region": "r"}}, {}], "nextPageToken": "t"}),
         ("jobs(labels,trainingInput(region)),jobs/jobId", {
             "jobs": [
                 {"jobId": "a", "labels": {"team": "x", "b": "y"}, "trainingInput": {"region": "r"}},
@@ -51,9 +53,7 @@ def test_selections(text, result):
     "text", ["xyz", "jobs/xyz", "jobs(", "jobs)", "a,,b", "jobs//jobId", "jobs/jobId/x", "("]
 )
 def test_refusals(text):
-    with pytest.raises(
-        ApiError, match="Error expanding 'fields' parameter. Cannot find matching fields for path"
-    ):
+    with pytest.raises(ApiError, match="Cannot find matching fields for path"):
         cut(text)
 
 
