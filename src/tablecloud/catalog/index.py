@@ -22,7 +22,7 @@ import msgspec
 from tablecloud import sqltypes
 from tablecloud.catalog import store
 from tablecloud.catalog.model import Form, Resource, ResourceEntry, ServiceEntry
-from tablecloud.catalog.sources import Progress, Source, fingerprint
+from tablecloud.catalog.sources import Progress, Source, fingerprint, provider_version
 
 T = TypeVar("T")
 
@@ -78,9 +78,13 @@ class Index:
             while self._open:
                 self._open.popitem()[1].close()
 
-    def providers(self) -> list[tuple[str, str]]:
-        """Return name and version of each provider, by name."""
-        return self._names(lambda c: c.execute("SELECT name, version FROM providers ORDER BY key").fetchall())
+    def providers(self) -> list[str]:
+        """Return the name of each provider, by name; opens no file."""
+        return sorted(source.provider for source in self._sources.values())
+
+    def provider_version(self, provider: str) -> str:
+        """Return the version of what a provider's documents came with; empty where there is none."""
+        return provider_version(self._sources[provider.lower()])
 
     def services(self, provider: str) -> list[ServiceEntry]:
         """Return the services of a provider (any case), by name."""
