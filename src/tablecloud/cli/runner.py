@@ -91,16 +91,32 @@ def statements(text: str) -> Iterator[str]:
 def _print_rows(run: Run, result: Result) -> None:
     if not result.columns:
         return
-    from tablecloud.formats import write
+    from tablecloud.formats import FormatOptions, write_rows
 
-    write(
-        result,
-        run.out,
+    options = FormatOptions(
         format=run.settings.output,
-        delimiter=run.settings.delimiter,
         header=not run.settings.hide_headers,
+        delimiter=run.settings.delimiter,
+        width=_width_of(run.out),
     )
+    columns = [(column.name, column.type) for column in result.columns]
+    write_rows(columns, _after_clearing(run.progress, result.rows()), run.out, options)
     run.out.flush()
+
+
+def _after_clearing(progress: ProgressLine, rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows; remove the progress line before the first of them is printed."""
+    for row in rows:
+        progress.clear()
+        yield row
+
+
+def _width_of(out: TextIO) -> int | None:
+    if not out.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def _status(run: Run, result: Result) -> int:
