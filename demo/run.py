@@ -1,7 +1,7 @@
-"""The demo: train a model, cancel a job, change labels and policies, all in SQL, on this machine, with no account.
+"""The demo: train a model, cancel a job, change labels and policies; in SQL, on this machine, no account.
 
-Runs the installed `tablecloud` in an application root of its own (`.demo`), shows each statement and its rows, and checks
-what comes back: the exit status is 1 at the first surprise.
+Runs the installed `tablecloud` in an application root of its own (`.demo`), shows each statement and its rows,
+and checks what comes back: the exit status is 1 at the first surprise.
 """
 
 import os
@@ -61,7 +61,16 @@ def tell(package: Path) -> None:
 def build_trainer() -> Path:
     """Build the trainer's package, as a user would before submitting it."""
     folder = ROOT / "packages"
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+    ]
     source = ROOT / "trainer"
     shutil.copytree(HERE / "trainer", source)
     subprocess.run([*build, "--wheel-dir", folder, source], check=True)

@@ -94,9 +94,6 @@ class Settings:
         "apirequesttimeout", 45.0, "seconds one request may take; 0 is no limit"
     )
     page_limit: int = _setting("http.response.pageLimit", 0, "most pages of one call; 0 reads all of them")
-    row_limit: int = _setting(
-        "http.response.maxResults", 0, "most rows of one call; 0 or less reads all of them"
-    )
     http_log: bool = _setting(
         "http.log.enabled", False, "print every request and reply to stderr, header values masked"
     )

@@ -65,6 +65,7 @@ FOREIGN_FLAGS: tuple[ForeignFlag, ...] = (
         "every version is a service of its own, such as google.compute_beta",
         switch=True,
     ),
+    _refused("http.response.maxResults", "write LIMIT into the statement", harmless=("-1", "0")),
     _refused("errorpresentation", "errors are never rows", harmless=("stderr",)),
     _refused("viperconfigfilename", "name the file with --configfile"),
     _refused("TestWithoutAPICalls", "use --dry-run: it prints the requests and sends nothing", switch=True),

@@ -59,8 +59,10 @@ def run_statement(run: Run, statement: str) -> int:
     """
     try:
         with run.session.execute(statement, run.parameters or None) as result:
+            stats = result.stats
             try:
-                _print_rows(run, result)
+                with run.progress.watching(lambda: f"{stats.calls} calls, {stats.pages} pages"):
+                    _print_rows(run, result)
             finally:
                 run.progress.clear()
                 print_notices(result.notices, sys.stderr, verbose=run.settings.verbose)

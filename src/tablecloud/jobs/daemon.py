@@ -155,8 +155,8 @@ def process_start(pid: int) -> str:
 
 
 def _process_start_elsewhere(pid: int) -> str:
-    if sys.platform == "linux":
-        return ""
+    if Path("/proc/self/stat").exists():
+        return ""  # no such process
     asked = subprocess.run(
         ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )

@@ -89,7 +89,9 @@ def test_a_refused_flag_with_a_value_that_says_nothing_is_fine(capsys: pytest.Ca
 
 
 def test_switches_take_true_and_false(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["exec", "--dryrun=true", "--offline=false", "--tls.allowInsecure=false", "SELECT 1"]) == 0
+    assert (
+        cli.main(["exec", "--dryrun=true", "--offline=false", "--tls.allowInsecure=false", "SELECT 1"]) == 0
+    )
     assert capsys.readouterr().err == ""
 
 
@@ -102,7 +104,9 @@ def test_the_reference_lists_every_flag() -> None:
         assert f"`--{flag.name}`" in text
 
 
-def test_a_defect_is_no_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_is_no_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> int:
         raise RuntimeError("boom")
 

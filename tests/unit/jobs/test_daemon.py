@@ -23,7 +23,9 @@ def root(tmp_path: Path) -> Iterator[Path]:
 
 def ask(endpoint: Endpoint) -> bytes:
     token = endpoint.token_file.read_text().strip()
-    request = urllib.request.Request(f"{endpoint.url}/v1/projects/p/jobs", headers={"Authorization": f"Bearer {token}"})
+    request = urllib.request.Request(
+        f"{endpoint.url}/v1/projects/p/jobs", headers={"Authorization": f"Bearer {token}"}
+    )
     with urllib.request.urlopen(request, timeout=10) as response:
         return response.read()
 
@@ -84,7 +86,8 @@ def test_a_server_of_another_version_is_replaced(root: Path) -> None:
 def test_many_starters_at_once_get_one_server(root: Path) -> None:
     script = "import sys; from pathlib import Path; from tablecloud.jobs.daemon import ensure_running; print(ensure_running(Path(sys.argv[1])).url)"
     starters = [
-        subprocess.Popen([sys.executable, "-c", script, str(root)], stdout=subprocess.PIPE, text=True) for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", script, str(root)], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
     ]
     urls = {starter.communicate(timeout=60)[0] for starter in starters}
     assert len(urls) == 1
@@ -119,5 +122,7 @@ def test_finding_it_opens_no_connection_and_imports_no_server(root: Path) -> Non
         "ensure_running(Path(sys.argv[1])); "
         "print([m for m in ('asyncio', 'socket', 'uvicorn', 'starlette', 'sqlite3', 'argparse') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(root)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(root)], capture_output=True, text=True, timeout=60
+    )
     assert done.stdout == "[]\n"

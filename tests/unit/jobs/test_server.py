@@ -23,7 +23,16 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def run(*flags: str, root: Path = tmp_path / "ml") -> subprocess.Popen[str]:
         reader, writer = os.pipe()
-        command = [sys.executable, "-m", "tablecloud.jobs.server", "--root", str(root), "--ready-fd", str(writer), *flags]
+        command = [
+            sys.executable,
+            "-m",
+            "tablecloud.jobs.server",
+            "--root",
+            str(root),
+            "--ready-fd",
+            str(writer),
+            *flags,
+        ]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, pass_fds=(writer,))
         started.append(process)
         os.close(writer)
@@ -34,7 +43,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield run
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
 
 
 def test_it_serves_until_sigterm_and_cleans_up(tmp_path: Path, start: Start) -> None:
@@ -93,7 +104,9 @@ def test_with_principals_it_listens_everywhere(tmp_path: Path, start: Start) -> 
     state = read_state(tmp_path / "ml")
     assert state is not None
     assert state.url.startswith("http://127.0.0.1:")
-    request = urllib.request.Request(f"{state.url}/v1/projects/p/jobs", headers={"Authorization": "Bearer t0ken"})
+    request = urllib.request.Request(
+        f"{state.url}/v1/projects/p/jobs", headers={"Authorization": "Bearer t0ken"}
+    )
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request, timeout=10)
     assert caught.value.code == 403
