@@ -10,6 +10,7 @@ from tablecloud.errors import SettingError
 from tablecloud.settings import Settings, prepare_root
 
 if TYPE_CHECKING:
+    from tablecloud.auth.spec import AuthSpec
     from tablecloud.cli.progress import ProgressLine
     from tablecloud.rest.messages import Progress, Request, Response, TransportFailure
     from tablecloud.rest.wire import TransportSettings
@@ -23,7 +24,7 @@ def open_session(settings: Settings, *, progress: ProgressLine, dry_run: bool = 
         SettingError: an endpoint or the application root is unusable.
         CredentialError: `auth` is unusable.
     """
-    from tablecloud.connect import embedded_services, read_auth_setting
+    from tablecloud.connect import embedded_services
     from tablecloud.session import Runtime, RuntimeSettings, Session
 
     def awaited(told: Progress) -> None:
@@ -38,7 +39,7 @@ def open_session(settings: Settings, *, progress: ProgressLine, dry_run: bool = 
             approot=root,
             endpoints=read_endpoints(settings.endpoints),
             embedded=embedded_services(root, progress=progress.show),
-            auth=read_auth_setting(settings.auth),
+            auth=_credentials(settings.auth),
             transport=transport_settings(settings),
             page_limit=max(settings.page_limit, 0),
             catalog_progress=building,
@@ -97,6 +98,14 @@ def log_exchange(request: Request, outcome: Response | TransportFailure) -> None
     else:
         came = f"{status}, {len(getattr(outcome, 'body', b''))} bytes, {getattr(outcome, 'seconds', 0.0):.3f} s"
     sys.stderr.write(f"http: {request.shown} [{names}] -> {came}\n")
+
+
+def _credentials(auth: str) -> Mapping[str, AuthSpec]:
+    if not auth:
+        return {}
+    from tablecloud.auth.spec import read_auth
+
+    return read_auth(auth)
 
 
 def _proxy(settings: Settings) -> str:

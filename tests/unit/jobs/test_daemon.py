@@ -84,7 +84,10 @@ def test_a_server_of_another_version_is_replaced(root: Path) -> None:
 
 
 def test_many_starters_at_once_get_one_server(root: Path) -> None:
-    script = "import sys; from pathlib import Path; from tablecloud.jobs.daemon import ensure_running; print(ensure_running(Path(sys.argv[1])).url)"
+    script = (
+        "import sys; from pathlib import Path; from tablecloud.jobs.daemon import ensure_running; "
+        "print(ensure_running(Path(sys.argv[1])).url)"
+    )
     starters = [
         subprocess.Popen([sys.executable, "-c", script, str(root)], stdout=subprocess.PIPE, text=True)
         for _ in range(3)
@@ -120,7 +123,8 @@ def test_finding_it_opens_no_connection_and_imports_no_server(root: Path) -> Non
     script = (
         "import sys; from pathlib import Path; from tablecloud.jobs.daemon import ensure_running; "
         "ensure_running(Path(sys.argv[1])); "
-        "print([m for m in ('asyncio', 'socket', 'uvicorn', 'starlette', 'sqlite3', 'argparse') if m in sys.modules])"
+        "names = ('asyncio', 'socket', 'uvicorn', 'starlette', 'sqlite3', 'argparse'); "
+        "print([name for name in names if name in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(root)], capture_output=True, text=True, timeout=60
