@@ -1,4 +1,4 @@
-"""Provider, service, resource, method, parameter, column: the catalog's records, as they are compiled and stored.
+"""Provider, service, resource, method, parameter, column: the catalog's records, as compiled and stored.
 
 Structs, not dataclasses, because they are written to and read from the compiled index as MessagePack.
 """
@@ -101,13 +101,13 @@ class LongRunning(Struct, frozen=True, array_like=True, omit_defaults=True):
     """How to wait for what a method began. Rules are tried in order; the first match decides."""
 
     poll: str
-    """URL template of the GET: `v1/{+name}` below the service's root, or `{+selfLink}`; names are fields of the first
-    response or arguments of the call; `{+x}` is inserted as it is, `{x}` percent-encoded."""
+    """URL template of the GET: `v1/{+name}` below the service's root, or `{+selfLink}`; names are fields of
+    the first response or arguments of the call; `{+x}` is inserted as it is, `{x}` percent-encoded."""
     acceptors: tuple[Acceptor, ...]
     progress: tuple[str, ...] = ()
     """Path of the word shown while waiting, such as `state`."""
     message: tuple[str, ...] = ()
-    """Path of the failure's text."""
+    """Path of the failure's text; a number in it is a place in an array: `error.errors.0.message`."""
     result: tuple[str, ...] = ()
     """Path of the final resource in the last response; empty means the response itself."""
     follow: str = ""
@@ -144,7 +144,8 @@ class Method(Struct, frozen=True, array_like=True, omit_defaults=True):
     columns: tuple[Column, ...] = ()
     """Fields of one row."""
     items: tuple[str, ...] = ()
-    """Path of the array of rows in the response; empty means the response is the row."""
+    """Path of the array of rows in the response; empty means the response is the row. A `*` in it stands for
+    each value of the object there: `items`, `*`, `instances` reads compute's aggregated lists."""
     pagination: Pagination | None = None
     long_running: LongRunning | None = None
     remote_filter: RemoteFilter | None = None
@@ -154,7 +155,7 @@ class Method(Struct, frozen=True, array_like=True, omit_defaults=True):
     response: str = ""
     """Name of the response's schema."""
     identity: dict[str, str] = {}
-    """Column of a row -> parameter it is the value of (`jobId` -> `jobsId`), so that rows can say how to reach them."""
+    """Column of a row -> parameter it is the value of (`jobId` -> `jobsId`): rows say how to reach them."""
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -190,6 +191,16 @@ class Resource(Struct, frozen=True, array_like=True, omit_defaults=True):
     def id(self) -> str:
         """The full name: `google.ml.projects.jobs`."""
         return f"{self.provider}.{self.service}.{self.name}"
+
+    @property
+    def default_select(self) -> Method | None:
+        """The SELECT method whose columns stand for the resource: `list`, else one that pages, else any.
+
+        None where SELECT does not reach the resource.
+        """
+        methods = self.serving(Verb.SELECT)
+        listed = [m for m in methods if m.name == "list"] or [m for m in methods if m.items or m.pagination]
+        return next(iter(listed or methods), None)
 
     def serving(self, verb: Verb) -> tuple[Method, ...]:
         """Return the methods that a verb can choose from, in document order."""
