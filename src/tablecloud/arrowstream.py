@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from arro3.core import RecordBatch
 
 
-class StreamFailed(Exception):  # noqa: N818 - what the stream said, turned into a proper error by the caller
+class StreamFailed(Exception):
     """The stream ended with an error; the text is the producer's."""
 
 

@@ -22,7 +22,9 @@ BATCH_ROWS = 4096
 """Rows of one output batch: small enough that the first rows show early, large enough to cost nothing."""
 
 # Arrow or arro3 has no faithful form for these; they leave as their text.
-_AS_TEXT = re.compile(r"\b(INTERVAL|BIT|BIGNUM|TIME WITH TIME ZONE|UHUGEINT|UNION|VARIANT|GEOMETRY)\b|^HUGEINT\[")
+_AS_TEXT = re.compile(
+    r"\b(INTERVAL|BIT|BIGNUM|TIME WITH TIME ZONE|UHUGEINT|UNION|VARIANT|GEOMETRY)\b|^HUGEINT\["
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,9 @@ class CallInput:
     body: bytes | None
 
 
-def call_input(row: Sequence[Any], targets: Sequence[Target], method: Method, *, keep_null: bool) -> CallInput:
+def call_input(
+    row: Sequence[Any], targets: Sequence[Target], method: Method, *, keep_null: bool
+) -> CallInput:
     """Return the arguments and body that a source row stands for.
 
     Parameters:
@@ -52,7 +54,9 @@ def call_input(row: Sequence[Any], targets: Sequence[Target], method: Method, *,
                 places.append((target.body_path, sent))
     for name in method.required:
         if arguments.get(name, _UNSET) is None:
-            raise InvalidValue(f"{name} is NULL in a row", hint=f"{method.name} needs a value of {name} in every row")
+            raise InvalidValue(
+                f"{name} is NULL in a row", hint=f"{method.name} needs a value of {name} in every row"
+            )
     takes_body = bool(places) or (bool(method.body) and method.http not in ("GET", "HEAD", "DELETE"))
     return CallInput(arguments=arguments, body=assemble_body(places) if takes_body else None)
 
@@ -61,7 +65,9 @@ def _argument(value: Any) -> Scalar:
     """Return a value as an argument of a call."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    return str(_json_value(value)) if not isinstance(value, list | dict) else msgspec.json.encode(value).decode()
+    return (
+        str(_json_value(value)) if not isinstance(value, list | dict) else msgspec.json.encode(value).decode()
+    )
 
 
 def _body_value(value: Any, target: Target, field: Column | None) -> object:
@@ -101,7 +107,9 @@ def _embedded(value: Any, target: Target, *, strict: bool) -> object:
         msgspec.json.decode(value)
     except msgspec.DecodeError as error:
         if strict:
-            raise InvalidValue(f"{target.column} takes JSON: {error}", hint="write it as '{\"key\": \"value\"}'") from error
+            raise InvalidValue(
+                f"{target.column} takes JSON: {error}", hint='write it as \'{"key": "value"}\''
+            ) from error
         return value
     return msgspec.Raw(value.encode())
 

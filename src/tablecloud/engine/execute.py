@@ -1,167 +1,136 @@
-"""Runs a SELECT: scans in dependency order, DuckDB in a thread of its own, rows through a bounded channel.
-
-Calls are on their way before duckdb and arro3 are imported: the imports hide behind the network.
-"""
+"""Runs a plan, whatever its kind: the one door of this floor."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tablecloud.engine.channel import Channel
-from tablecloud.engine.model import Engine, OnError
+from tablecloud.engine.model import Engine
+from tablecloud.engine.query import run_query
 from tablecloud.engine.result import Result, ResultColumn
-from tablecloud.engine.scan import ScanRun
-from tablecloud.engine.tally import Tally
-from tablecloud.errors import Cancelled
-from tablecloud.sql.plan import QueryPlan, Scalar, Scan
+from tablecloud.engine.scan import argument_sets
+from tablecloud.sql.plan import Explain, Invocation, Mutation, Plan, QueryPlan, SessionChange, Table
 
 if TYPE_CHECKING:
     from arro3.core import RecordBatch
 
-    from tablecloud.duck import Database
+    from tablecloud.rest.messages import Request
+    from tablecloud.sql.plan import Scalar
 
-_WAITING_BATCHES = 8
+_SHOWN_CALLS = 1000
+"""Requests of one scan that a dry run lists."""
 
 
-def run_query(plan: QueryPlan, engine: Engine) -> Result:
-    """Begin a SELECT and return its result, whose rows are computed as they are read.
+def execute(plan: Plan, engine: Engine) -> Result:
+    """Carry out a plan. A SELECT's rows are computed while they are read; everything else is done on return.
 
     Raises:
-        SqlError: DuckDB refuses the residual SQL.
-        RemoteError, CredentialError: calls failed before the columns were known, and fail the statement.
-        Cancelled: see `Session.cancel`.
+        TablecloudError: what the statement failed with; see `run_query` and `run_mutation`.
     """
-    run = QueryRun(plan, engine)
-    try:
-        return run.start()
-    except BaseException:
-        run.close()
-        raise
+    match plan:
+        case QueryPlan():
+            return _dry_query(plan, engine) if engine.dry_run else run_query(plan, engine)
+        case Mutation() | Invocation():
+            return _write(plan, engine)
+        case Table():
+            return table_result(plan)
+        case Explain():
+            return _explain(plan, engine)
+        case SessionChange():
+            return Result(message=plan.message)
 
 
-class QueryRun:
-    """One SELECT under way. `close` may come from any thread and ends it within moments."""
+def _write(plan: Mutation | Invocation, engine: Engine) -> Result:
+    from tablecloud.engine.mutate import run_invocation, run_mutation, would_send
 
-    def __init__(self, plan: QueryPlan, engine: Engine) -> None:
-        self._plan = plan
-        self._engine = engine
-        self._tally = Tally(engine.on_error, parts=len(plan.scans))
-        self._scans = {scan.relation: ScanRun(scan, engine, self._tally) for scan in plan.scans}
-        self._channel: Channel[RecordBatch] = Channel(_WAITING_BATCHES)
-        self._columns: tuple[ResultColumn, ...] = ()
-        self._columns_known = threading.Event()
-        self._closing = threading.Event()
-        self._database: Database | None = None
-        self._thread: threading.Thread | None = None
-        self._failure: BaseException | None = None
-        self._began = time.monotonic()
+    if engine.dry_run:
+        if isinstance(plan, Mutation) and plan.source.scans:
+            # The rows are not known without reading, and a dry run sends nothing at all.
+            return _dry_query(
+                plan.source, engine, then=f"then one {plan.method.http} a row: {plan.method.path}"
+            )
+        return _request_table(would_send(plan, engine))
+    return run_mutation(plan, engine) if isinstance(plan, Mutation) else run_invocation(plan, engine)
 
-    def start(self) -> Result:
-        """Send the first calls, start the worker, wait for the columns."""
-        for run in self._scans.values():
-            if not run.scan.dependent:
-                run.start()
-        self._thread = threading.Thread(target=self._work, name="tablecloud-query", daemon=True)
-        self._thread.start()
-        self._columns_known.wait()
-        if self._failure is not None:
-            raise self._failure
-        result = Result(columns=self._columns, notices=self._tally.notices, stats=self._tally.stats)
-        result.source = self._rows(result)
-        result.on_close = self.close
-        return result
 
-    def _rows(self, result: Result) -> Iterator[RecordBatch]:
-        """Yield the batches to the consumer; the result's figures are complete after the last one."""
-        while (batch := self._channel.get()) is not None:
-            self._tally.stats.rows += batch.num_rows
-            yield batch
-        if self._closing.is_set():
-            raise Cancelled("the statement was cancelled")
-        self._tally.stats.seconds = time.monotonic() - self._began
-        if self._engine.on_error is not OnError.IGNORE:
-            result.failure = self._tally.first_failure
+def _dry_query(plan: QueryPlan, engine: Engine, then: str = "") -> Result:
+    """Return the requests that a SELECT begins with."""
+    from tablecloud.rest.request import build_request
 
-    def _work(self) -> None:
-        """Compute everything. The body of the worker thread."""
-        try:
-            self._compute()
-        except BaseException as error:
-            self._failure = self._meant(error)
-        finally:
-            for run in self._scans.values():
-                run.cancel()
-            self._channel.finish(self._failure)
-            self._columns_known.set()
-
-    def _meant(self, error: BaseException) -> BaseException:
-        if self._closing.is_set():
-            return Cancelled("the statement was cancelled")
-        return self._tally.fatal or error
-
-    def _compute(self) -> None:
-        from tablecloud.duck import Database
-
-        self._database = database = Database(self._engine.database)
-        try:
-            for scan in self._plan.scans:
-                self._stop_if_closing()
-                self._bring(scan, database)
-            self._stop_if_closing()
-            answer = database.query(self._plan.residual_sql, self._plan.parameters)
-            self._columns = tuple(ResultColumn(name=name, type=kind) for name, kind in answer.columns)
-            self._columns_known.set()
-            with closing(answer.batches) as batches:
-                for batch in batches:
-                    if not self._channel.put(batch):
-                        return
-            if self._plan.scans:
-                self._tally.settle()
-        finally:
-            database.close()
-
-    def _bring(self, scan: Scan, database: Database) -> None:
-        """Make a scan's relation readable: as a stream when it is read once, else as a table."""
-        run = self._scans[scan.relation]
+    requests: list[Request] = []
+    told: list[str] = []
+    for scan in plan.scans:
         if scan.dependent:
-            run.start(_dependent_values(scan, database))
-        feeds_another = any(d.relation == scan.relation for other in self._plan.scans for d in other.dependent)
-        if scan.uses == 1 and not feeds_another:
-            database.stream(scan.relation, run.reader())
-        else:
-            database.land(scan.relation, run.reader())
-
-    def _stop_if_closing(self) -> None:
-        if self._closing.is_set():
-            raise Cancelled("the statement was cancelled")
-
-    def close(self) -> None:
-        """End the calls, the query and the thread; safe when repeated."""
-        self._closing.set()
-        self._channel.close()
-        for run in self._scans.values():
-            run.cancel()
-        thread = self._thread
-        while thread is not None and thread is not threading.current_thread() and thread.is_alive():
-            # Again and again: an interrupt that comes between two queries is lost.
-            if self._database is not None:
-                self._database.interrupt()
-            thread.join(0.05)
+            told.append(f"{scan.alias}: calls that depend on rows read before")
+            continue
+        root = engine.root_url(scan.resource)
+        for arguments in islice(argument_sets(scan), _SHOWN_CALLS):
+            requests.append(build_request(scan.resource, scan.method, arguments, None, root_url=root))
+        if scan.calls > _SHOWN_CALLS:
+            told.append(f"{scan.alias}: {scan.calls - _SHOWN_CALLS} more calls")
+    result = _request_table(requests)
+    result.message = "; ".join([*told, then] if then else told)
+    return result
 
 
-def _dependent_values(scan: Scan, database: Database) -> Iterator[tuple[Scalar, ...]]:
-    """Return the distinct value tuples that the scan's calls take from landed relations."""
-    relations = dict.fromkeys(d.relation for d in scan.dependent)
-    terms = ", ".join(d.expression for d in scan.dependent)
-    sources = ", ".join(f'"{name}"' for name in relations)
-    rows = database.query(f"SELECT DISTINCT {terms} FROM {sources}")
-    return iter([row for batch in rows.batches for row in _tuples(batch)])
+def _request_table(requests: Sequence[Request]) -> Result:
+    rows = tuple((r.shown, None if r.body is None else r.body.decode(errors="replace")) for r in requests)
+    return table_result(Table(columns=("request", "body"), rows=rows))
 
 
-def _tuples(batch: RecordBatch) -> Iterator[tuple[Any, ...]]:
-    columns = [batch.column(i).to_pylist() for i in range(batch.num_columns)]
-    return zip(*columns, strict=True)
+def _explain(plan: Explain, engine: Engine) -> Result:
+    from tablecloud.sql.explain import explain
+
+    table = explain(plan.plan)
+    if not plan.analyze or isinstance(plan.plan, Table):
+        return table_result(table)
+    with execute(plan.plan, engine) as run:
+        count = sum(batch.num_rows for batch in run.batches())
+    stats = run.stats
+    facts = (
+        ("rows", f"{count}"),
+        ("calls", f"{stats.calls}, {stats.retries} retries"),
+        ("pages", f"{stats.pages}, {stats.bytes} bytes"),
+        ("seconds", f"{stats.seconds:.3f}"),
+    )
+    width = len(table.columns)
+    rows = tuple((*fact, *(None,) * width)[:width] for fact in facts)
+    result = table_result(Table(columns=table.columns, rows=table.rows + rows))
+    result.notices, result.stats, result.failure = run.notices, stats, run.failure
+    return result
+
+
+def table_result(table: Table) -> Result:
+    """Return rows that are known already as a result."""
+    columns = [[row[i] for row in table.rows] for i in range(len(table.columns))]
+    kinds = [_kind(values) for values in columns]
+    names = tuple(ResultColumn(name=n, type=k) for n, k in zip(table.columns, kinds, strict=True))
+    result = Result(columns=names, source=_table_batches(names, columns))
+    result.stats.rows = len(table.rows)
+    return result
+
+
+def _kind(values: Sequence[Scalar]) -> str:
+    """Return the DuckDB type of one column's values."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return "BOOLEAN"
+    if kinds == {int}:
+        return "BIGINT"
+    return "DOUBLE" if kinds and kinds <= {int, float} else "VARCHAR"
+
+
+def _table_batches(columns: Sequence[ResultColumn], values: Sequence[Sequence[Any]]) -> Iterator[RecordBatch]:
+    from arro3.core import Array, DataType, Field, RecordBatch, Schema
+
+    kinds = {"BOOLEAN": DataType.bool(), "BIGINT": DataType.int64(), "DOUBLE": DataType.float64()}
+    types = [kinds.get(column.type, DataType.utf8()) for column in columns]
+    fields = [Field(c.name, t, nullable=True) for c, t in zip(columns, types, strict=True)]
+    texts = [
+        [v if v is None or c.type != "VARCHAR" else str(v) for v in cells]
+        for c, cells in zip(columns, values, strict=True)
+    ]
+    arrays = [Array(cells, kind) for cells, kind in zip(texts, types, strict=True)]
+    if arrays and len(arrays[0]):
+        yield RecordBatch.from_arrays(arrays, schema=Schema(fields))

@@ -1,4 +1,4 @@
-"""Runs INSERT, UPDATE, REPLACE, DELETE and EXEC: one call a row, none sent twice, and the truth about each of them."""
+"""Runs INSERT, UPDATE, REPLACE, DELETE and EXEC: one call a row, none sent twice, the truth about each."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tablecloud.engine.body import CallInput, call_input
-from tablecloud.engine.execute import run_query
 from tablecloud.engine.model import Engine, OnError
+from tablecloud.engine.query import run_query
 from tablecloud.engine.result import Notice, Result
 from tablecloud.engine.tally import Tally, method_name, notice_of
 from tablecloud.engine.told import outcome_text, summary_text
@@ -56,11 +56,7 @@ def run_mutation(plan: Mutation, engine: Engine) -> Result:
         InvalidValue: a row cannot be sent; nothing has been sent.
         RemoteError: no call succeeded, or one failed and the mode is strict; says what was done.
     """
-    # A source with rows missing would write the wrong things, so its calls must all succeed.
-    mode = OnError.IGNORE if engine.on_error is OnError.IGNORE else OnError.STRICT
-    source = run_query(plan.source, replace(engine, on_error=mode))
-    keep_null = plan.verb in _KEEP_NULL
-    inputs = [call_input(row, plan.targets, plan.method, keep_null=keep_null) for row in source.rows()]
+    source, inputs = _evaluated(plan, engine)
     result = _run(plan, inputs, engine)
     result.notices[:0] = source.notices
     result.stats.calls += source.stats.calls
@@ -75,33 +71,58 @@ def run_invocation(plan: Invocation, engine: Engine) -> Result:
     Raises:
         RemoteError: it failed.
     """
-    return _run(plan, [CallInput(arguments=plan.arguments, body=plan.body)], engine)
+    return _run(plan, [_bare(plan)], engine)
 
 
-def requests_of(plan: Mutation | Invocation, inputs: Sequence[CallInput], root_url: str) -> list[Request]:
-    """Return the requests that the calls would send.
+def would_send(plan: Mutation | Invocation, engine: Engine) -> list[Request]:
+    """Return the requests of a statement whose source needs no calls; nothing is sent.
 
     Raises:
         InvalidValue, MissingParameter: one of them cannot be built.
     """
-    return [
-        build_request(plan.resource, plan.method, each.arguments, each.body, root_url=root_url) for each in inputs
-    ]
+    inputs = [_bare(plan)] if isinstance(plan, Invocation) else _evaluated(plan, engine)[1]
+    return _requests(plan, inputs, engine.root_url(plan.resource))
+
+
+def _evaluated(plan: Mutation, engine: Engine) -> tuple[Result, list[CallInput]]:
+    """Read the source to its end: what each row stands for, before anything is sent."""
+    # A source with rows missing would write the wrong things, so its calls must all succeed.
+    mode = OnError.IGNORE if engine.on_error is OnError.IGNORE else OnError.STRICT
+    source = run_query(plan.source, replace(engine, on_error=mode))
+    keep_null = plan.verb in _KEEP_NULL
+    return source, [call_input(row, plan.targets, plan.method, keep_null=keep_null) for row in source.rows()]
+
+
+def _bare(plan: Invocation) -> CallInput:
+    return CallInput(arguments=plan.arguments, body=plan.body)
+
+
+def _requests(plan: Mutation | Invocation, inputs: Sequence[CallInput], root_url: str) -> list[Request]:
+    resource, method = plan.resource, plan.method
+    return [build_request(resource, method, i.arguments, i.body, root_url=root_url) for i in inputs]
 
 
 def _run(plan: Mutation | Invocation, inputs: Sequence[CallInput], engine: Engine) -> Result:
     root_url = engine.root_url(plan.resource)
-    requests = requests_of(plan, inputs, root_url)
+    requests = _requests(plan, inputs, root_url)
     writes = [Write(input=i, request=r) for i, r in zip(inputs, requests, strict=True)]
-    run = WriteRun(
-        action=plan, engine=engine, root_url=root_url, writes=writes, tally=Tally(engine.on_error)
-    )
+    run = WriteRun(action=plan, engine=engine, root_url=root_url, writes=writes, tally=Tally(engine.on_error))
+    engine.cancellation.on_cancel(run.queue.cancel)
     try:
         _send_all(run)
-    except BaseException:
+    except Cancelled as error:
+        raise Cancelled(f"the statement was cancelled: {_cut_off(run)}") from error
+    finally:
         run.queue.cancel()
-        raise
     return _reported(run)
+
+
+def _cut_off(run: WriteRun) -> str:
+    """Say what is known of a statement that was cancelled in the middle."""
+    done, failed, rest = _counts(run)
+    unknown = sum(w.tried and w.response is None and w.error is None for w in run.writes)
+    text = summary_text((done, failed, rest - unknown))
+    return f"{text}, {unknown} cut off and perhaps carried out" if unknown else text
 
 
 def _send_all(run: WriteRun) -> None:

@@ -5,7 +5,7 @@ A decoder belongs to one scan. It knows columns and types; nothing of calls, que
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ ROW_MARK = "_row"
 """The column of a relation of which no column is needed, as in `SELECT count(*)`."""
 
 
-class NotJson(Exception):  # noqa: N818 - a fact about a body, made into an error by the scan
+class NotJson(Exception):
     """A successful answer whose body is not the JSON that the document promises."""
 
 
@@ -58,7 +58,9 @@ def faces(
     found = [
         Face(name=c.name, type=c.type, path=c.path, argument=asked.pop(c.name.lower(), None)) for c in columns
     ]
-    found += [Face(name=name, type=types.get(name, SqlType.VARCHAR), argument=name) for name in asked.values()]
+    found += [
+        Face(name=name, type=types.get(name, SqlType.VARCHAR), argument=name) for name in asked.values()
+    ]
     return tuple(found)
 
 
@@ -110,7 +112,10 @@ class RowDecoder:
         return self._batch(self._raw_rows(body), arguments, self._checked_values)
 
     def _batch(
-        self, rows: list[Any], arguments: Mapping[str, str | None], values_of: Callable[[list[Any], Face], list[Any]]
+        self,
+        rows: list[Any],
+        arguments: Mapping[str, str | None],
+        values_of: Callable[[list[Any], Face], list[Any]],
     ) -> RecordBatch | None:
         from arro3.core import RecordBatch
 
@@ -150,7 +155,9 @@ class RowDecoder:
             value = msgspec.json.decode(raw, type=_WIRE_TYPES[face.type], strict=False)
         except msgspec.ValidationError:
             if face.type is SqlType.VARCHAR:
-                return bytes(raw).decode()  # A number or an object where text was promised: its JSON loses nothing.
+                return bytes(
+                    raw
+                ).decode()  # A number or an object where text was promised: its JSON loses nothing.
             return self._misfit(face)
         if face.type is SqlType.BIGINT and not -(2**63) <= value < 2**63:
             return self._misfit(face)
@@ -162,10 +169,8 @@ class RowDecoder:
     def _raw_rows(self, body: bytes) -> list[dict[tuple[str, ...], msgspec.Raw]]:
         """Return the rows of a body as path -> JSON text, whatever their shape is."""
         try:
-            raw = _raw_at(msgspec.Raw(body), self._items)
-            if raw is None or raw == _NULL:
-                return []
-            return [self._members(row) for row in _elements(raw, bool(self._items))]
+            found = _raw_lists(msgspec.Raw(body), self._items)
+            return [self._members(row) for raw in found for row in _elements(raw, bool(self._items))]
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise NotJson(str(error)) from error
 
@@ -192,7 +197,11 @@ def _typed_decoder(columns: Sequence[Face], items: tuple[str, ...]) -> msgspec.j
     if any(len(path) != 1 for path in wanted):
         return None
     fields = [
-        (f"f{i}", _WIRE_TYPES[kind], msgspec.field(name=path[0], default=_NULL if kind is SqlType.JSON else None))
+        (
+            f"f{i}",
+            _WIRE_TYPES[kind],
+            msgspec.field(name=path[0], default=_NULL if kind is SqlType.JSON else None),
+        )
         for i, (path, kind) in enumerate(wanted.items())
     ]
     row = msgspec.defstruct("Row", fields, gc=False)
@@ -200,33 +209,58 @@ def _typed_decoder(columns: Sequence[Face], items: tuple[str, ...]) -> msgspec.j
 
 
 def _envelope(row: Any, items: tuple[str, ...]) -> Any:
-    """Return the type of a body that has rows at a path."""
+    """Return the type of a body that has rows at a path; `*` is every value of an object."""
     shape: Any = list[row] if items else row
     for key in reversed(items):
-        shape = msgspec.defstruct("Envelope", [("at", shape | None, msgspec.field(name=key, default=None))])
+        if key == "*":
+            shape = dict[str, shape | None]
+        else:
+            shape = msgspec.defstruct(
+                "Envelope", [("at", shape | None, msgspec.field(name=key, default=None))]
+            )
     return shape
 
 
 def _dug(body: Any, items: tuple[str, ...]) -> list[Any]:
+    """Return the rows of a decoded body."""
+    if body is None:
+        return []
     if not items:
-        return [body]
-    for _ in items:
-        if body is None:
-            break
-        body = body.at
-    return body or []
+        return body if isinstance(body, list) else [body]
+    if items[0] == "*":
+        return [row for part in body.values() for row in _dug(part, items[1:])]
+    return _dug(body.at, items[1:])
+
+
+def _raw_lists(raw: msgspec.Raw | None, items: tuple[str, ...]) -> Iterator[msgspec.Raw]:
+    """Yield what lies at the items path of a body, once a place."""
+    if raw is None or raw == _NULL:
+        return
+    if not items:
+        yield raw
+    elif items[0] == "*":
+        for part in _members_of(raw).values():
+            yield from _raw_lists(part, items[1:])
+    else:
+        yield from _raw_lists(_raw_at(raw, items[:1]), items[1:])
 
 
 def _raw_at(raw: msgspec.Raw, path: tuple[str, ...]) -> msgspec.Raw | None:
     """Return the JSON text at a path; None where there is none."""
     for key in path:
-        if not bytes(raw).lstrip().startswith(b"{"):
-            return None
-        found = msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).get(key)
+        found = _members_of(raw).get(key)
         if found is None:
             return None
         raw = found
     return raw
+
+
+def _members_of(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """Return the members of an object; anything else has none."""
+    if not bytes(raw).lstrip().startswith(b"{"):
+        msgspec.json.decode(raw)
+        return {}
+    return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
 
 
 def _elements(raw: msgspec.Raw, many: bool) -> Iterable[msgspec.Raw]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tablecloud.engine.result import Notice
 from tablecloud.engine.tally import Tally, method_name
-from tablecloud.errors import RemoteError, RemoteNotFound, RemoteRefused
+from tablecloud.errors import Cancelled, RemoteError, RemoteNotFound, RemoteRefused
 from tablecloud.rest.pages import CallEnded, PageArrived, PageQueue
 from tablecloud.rest.paginate import read_pages
 from tablecloud.sql.plan import Scalar, Scan
@@ -62,6 +62,7 @@ class ScanRun:
         self._sets: Iterator[Arguments] = iter(())
         self._under_way: dict[Call[Any], Arguments] = {}
         self._broken: set[Call[Any]] = set()
+        self._cut: set[Call[Any]] = set()
         self._decoder: RowDecoder | None = None
         self._root_url = ""
 
@@ -137,6 +138,7 @@ class ScanRun:
         from tablecloud.engine.rows import NotJson
 
         self._tally.page(len(arrival.page.body))
+        self._stop_paging(arrival)
         try:
             return self._decoding().decode(arrival.page.body, arrival.page.arguments)
         except NotJson as error:
@@ -145,12 +147,23 @@ class ScanRun:
                 self._failed(self._unreadable(error), self._under_way.get(arrival.call, {}))
             return None
 
+    def _stop_paging(self, arrival: PageArrived) -> None:
+        """End a call that has brought as many pages as the settings allow, and say so."""
+        limit = self._engine.page_limit
+        if not limit or arrival.page.number < limit or arrival.call in self._cut or arrival.call.done():
+            return
+        self._cut.add(arrival.call)
+        arrival.call.cancel()
+        self._warn(f"cut off after {limit} page(s) by the page limit", arrival.page.arguments)
+
     def _ended(self, arrival: CallEnded) -> None:
         arguments = self._under_way.pop(arrival.call, {})
         self._tally.retried(arrival.call.stats.retries)
         error = arrival.error
         if isinstance(error, RemoteNotFound) and self.scan.method.pagination is None:
             self._tally.missing(error, self.scan.resource, self.scan.method, arguments)
+        elif isinstance(error, Cancelled) and arrival.call in self._cut:
+            self._tally.succeeded()
         elif isinstance(error, RemoteError):
             self._failed(error, arguments)
         elif error is not None:
@@ -175,17 +188,19 @@ class ScanRun:
     def _warn_of_misfits(self) -> None:
         kinds = {c.name.lower(): c.type.value for c in self.scan.columns}
         for column, count in self._decoding().misfits.items():
-            self._tally.note(
-                Notice(
-                    severity="warning",
-                    provider=self.scan.resource.provider,
-                    method=method_name(self.scan.resource, self.scan.method),
-                    arguments={},
-                    message=f"{count} value(s) of column {column} are no {kinds.get(column.lower(), 'value')} "
-                    "and read as NULL",
-                    hint="the service answers with another type than its document says",
-                )
+            kind = kinds.get(column.lower(), "value of its type")
+            self._warn(f"{count} value(s) of column {column} are no {kind} and read as NULL", {})
+
+    def _warn(self, message: str, arguments: Mapping[str, Scalar]) -> None:
+        self._tally.note(
+            Notice(
+                severity="warning",
+                provider=self.scan.resource.provider,
+                method=method_name(self.scan.resource, self.scan.method),
+                arguments=dict(arguments),
+                message=message,
             )
+        )
 
     def cancel(self) -> None:
         """End every call that is under way; safe when repeated, from any thread."""

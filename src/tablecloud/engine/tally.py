@@ -62,7 +62,9 @@ class Tally:
         with self._lock:
             self.notices.append(notice)
 
-    def failed(self, error: RemoteError, resource: Resource, method: Method, arguments: Mapping[str, Any]) -> None:
+    def failed(
+        self, error: RemoteError, resource: Resource, method: Method, arguments: Mapping[str, Any]
+    ) -> None:
         """Count a failed call and keep a notice of it.
 
         Raises:
@@ -75,7 +77,9 @@ class Tally:
         if self.on_error is OnError.STRICT:
             raise error
 
-    def missing(self, error: RemoteNotFound, resource: Resource, method: Method, arguments: Mapping[str, Any]) -> None:
+    def missing(
+        self, error: RemoteNotFound, resource: Resource, method: Method, arguments: Mapping[str, Any]
+    ) -> None:
         """Note a thing asked for by its full key that is not there: no rows, and no failure."""
         self.note(notice_of(error, resource, method, arguments, severity="info"))
         self.succeeded()
