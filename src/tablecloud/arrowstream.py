@@ -1,8 +1,8 @@
 """Read an Arrow C stream batch by batch with the interpreter lock let go.
 
-DuckDB runs a query on the thread that pulls its stream, and our sources are Python generators inside arro3. Pulled
-through arro3's own reader, both believe that the other holds the lock, and the process dies. A plain foreign call has no
-such belief. Contract: the Arrow C data and C stream interfaces, and the PyCapsule interface.
+DuckDB runs a query on the thread that pulls its stream, and our sources are Python generators inside arro3.
+Pulled through arro3's own reader, each believes that the other holds the lock, and the process dies. A
+plain foreign call has no such belief. Contract: the Arrow C data, C stream and PyCapsule interfaces.
 """
 
 from __future__ import annotations
@@ -54,9 +54,8 @@ class _Array(ctypes.Structure):
     ]
 
 
-def _foreign(name: str, result: object, *arguments: object) -> Any:
-    prototype = ctypes.PYFUNCTYPE(result, *arguments)  # type: ignore[call-overload]
-    return prototype((name, ctypes.pythonapi))
+def _foreign(name: str, result: Any, *arguments: Any) -> Any:
+    return ctypes.PYFUNCTYPE(result, *arguments)((name, ctypes.pythonapi))
 
 
 _pointer_of = _foreign("PyCapsule_GetPointer", ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)

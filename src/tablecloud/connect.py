@@ -1,4 +1,4 @@
-"""The Python door: `connect()` returns a session; `google.ml` is served by the job service of this machine."""
+"""The Python door: `connect()` returns a session; this machine's job service answers for `google.ml`."""
 
 from __future__ import annotations
 

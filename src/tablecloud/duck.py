@@ -1,4 +1,4 @@
-"""The relational engine: one in-memory DuckDB database a query. The only module that imports duckdb.
+"""The relational engine: DuckDB's parser, and one in-memory database a query. Alone imports duckdb.
 
 It knows relations, Arrow and SQL text; nothing of calls, tables in the cloud, or sessions.
 """
@@ -9,13 +9,15 @@ import re
 import threading
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tablecloud.errors import Cancelled, QueryFailed, SqlError, SqlSyntaxError, UnknownColumn
+from tablecloud.errors import Cancelled, NotSupported, QueryFailed, SqlError, SqlSyntaxError, UnknownColumn
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import duckdb
     from arro3.core import RecordBatch, RecordBatchReader
 
 BATCH_ROWS = 4096
@@ -41,7 +43,7 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """The answer to a query: names and types (DuckDB's spelling), then batches that are computed as they are read."""
+    """The answer to a query: names and types (DuckDB's spelling), then batches, computed as they are read."""
 
     columns: tuple[tuple[str, str], ...]
     batches: Generator[RecordBatch, None, None]
@@ -98,8 +100,6 @@ class Database:
         """
         try:
             relation = self._connection.sql(sql, params=dict(parameters) if parameters else None)
-            if relation is None:
-                return Rows(columns=(), batches=_nothing())
             columns = tuple(zip(relation.columns, map(str, relation.types), strict=True))
         except self._duckdb.Error as error:
             raise _translated(error) from error
@@ -109,7 +109,7 @@ class Database:
         from tablecloud.arrowstream import StreamFailed, read_stream
 
         try:
-            # The public `__arrow_c_stream__` fixes the batch at 131,072 rows: too late for the first page to be seen.
+            # The public `__arrow_c_stream__` fixes the batch at 131,072 rows: the first page would show late.
             yield from read_stream(relation._submit("stream", BATCH_ROWS).arrow_capsule())
         except self._duckdb.Error as error:
             raise _translated(error) from error
@@ -132,10 +132,6 @@ class Database:
 def quoted(name: str) -> str:
     """Return a name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def _nothing() -> Generator[RecordBatch, None, None]:
-    yield from ()
 
 
 def _options(settings: DatabaseSettings) -> dict[str, str | bool | int | float | list[str]]:
@@ -165,13 +161,13 @@ def _presentable(relation: Any, columns: tuple[tuple[str, str], ...]) -> Any:
 
 
 def _translated(error: Exception) -> SqlError | Cancelled:
-    """Return our error for one of DuckDB's: by its class, or by the first words where only text came through."""
+    """Return our error for one of DuckDB's, by the first words of its text."""
     text = str(error)
     kind, _, message = text.partition(" Error: ")
     message = message or text
     if kind == "INTERRUPT":
         return Cancelled("the query was cancelled")
-    # After an empty line DuckDB repeats the residual SQL, which the user did not write, or gives advice on extensions.
+    # After an empty line DuckDB repeats the residual SQL, which the user did not write, or advises downloads.
     message, _, _ = message.partition("\n\n")
     if kind == "Parser":
         return SqlSyntaxError(message)
@@ -181,3 +177,57 @@ def _translated(error: Exception) -> SqlError | Cancelled:
     if kind == "Out of Memory":
         hint = "raise the memory limit, select fewer columns, or filter more"
     return QueryFailed(message, hint=hint)
+
+
+_PARSER_LOCK = threading.Lock()
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect(":memory:", config={"threads": "1"})
+
+
+def parse_select(text: str) -> bytes:
+    """Return DuckDB's parse tree of one SELECT (or WITH, VALUES, FROM …) as the JSON of `json_serialize_sql`.
+
+    Locations in the tree are byte offsets into the UTF-8 of `text`.
+
+    Raises:
+        SqlSyntaxError: the text is not SQL; `span` holds character offsets into `text`.
+        NotSupported: DuckDB can run it but cannot describe it, such as PIVOT.
+    """
+    import msgspec
+
+    with _PARSER_LOCK:
+        row = _parser().execute("SELECT json_serialize_sql(?::VARCHAR)", [text]).fetchone()
+    tree: bytes = row[0].encode() if row else b"{}"
+    if not tree.startswith(b'{"error":true'):
+        return tree
+    failure = msgspec.json.decode(tree)
+    message = str(failure.get("error_message", "this is not a statement"))
+    if failure.get("error_type") != "parser":
+        raise _refusal(message, text)
+    raise SqlSyntaxError(message, text=text, span=_error_span(text, failure))
+
+
+def _refusal(message: str, text: str) -> NotSupported:
+    if "Only SELECT" in message:
+        return NotSupported(
+            "this form of statement cannot be planned over cloud tables",
+            hint="write it as a SELECT; for PIVOT, use FROM t PIVOT (…) or filtered aggregates",
+            text=text,
+            span=(0, len(text)),
+        )
+    return NotSupported(message, text=text, span=(0, len(text)))
+
+
+def _error_span(text: str, failure: dict[str, str]) -> tuple[int, int]:
+    encoded = text.encode()
+    start = min(int(failure.get("position") or 0), len(encoded))
+    location = failure.get("location", "")
+    length = int(location.strip("[]").split(",")[1]) if "," in location else 1
+    before = len(encoded[:start].decode(errors="ignore"))
+    inside = len(encoded[start : start + length].decode(errors="ignore"))
+    return (before, min(before + max(inside, 1), len(text)))

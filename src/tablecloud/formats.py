@@ -1,7 +1,7 @@
-"""Rows as text: table, markdown, json, jsonl, csv, text, pptext. Streams batch by batch, but for the first two.
+"""Rows as text: table, markdown, json, jsonl, csv, text, pptext. All but the table are written as they come.
 
-A writer takes names, types (DuckDB's spelling) and rows of Python values, and writes to a text stream. It knows nothing
-of statements. Contract: RFC 4180 for csv, RFC 8259 for json, RFC 3339 for times.
+A writer takes names, types (DuckDB's spelling) and rows of Python values, and writes to a text stream. It
+knows nothing of statements. Contract: RFC 4180 for csv, RFC 8259 for json, RFC 3339 for times.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ Columns: TypeAlias = Sequence[tuple[str, str]]
 _WIDTH_SAMPLE = 5000
 """Rows of a table that are held back to find its widths; wider cells after them are wrapped."""
 _LEAST_WIDTH = 8
-_NUMERIC = frozenset(
-    ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE"]
-)
+_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +89,7 @@ class _Counted:
 
 
 def cell_text(value: object, kind: str = "") -> str:
-    """Return a value as people read it: `true`, `2024-01-02T03:04:05Z`, nested values as JSON, NULL as `null`."""
+    """Return a value as people read it: `true`, `2024-01-02T03:04:05Z`, `null`, nested values as JSON."""
     if value is None:
         return "null"
     if isinstance(value, str):
@@ -105,7 +103,7 @@ def cell_text(value: object, kind: str = "") -> str:
 
 
 def json_value(value: Any, kind: str = "") -> Any:
-    """Return a value as JSON has it: a JSON column's text as what it says, numbers as numbers, times as RFC 3339."""
+    """Return a value as JSON has it: a JSON column's text as what it says, times as RFC 3339."""
     if kind == "JSON" and isinstance(value, str):
         import msgspec
 
@@ -240,7 +238,7 @@ def _pretty(value: object, kind: str) -> str:
     return msgspec.json.format(msgspec.json.encode(json_value(value, kind)), indent=2).decode()
 
 
-# Formats that must see the rows before they know the widths.
+# Formats that people look at.
 
 
 def _write_markdown(columns: Columns, rows: Iterable[Row], out: TextIO, options: FormatOptions) -> None:
@@ -279,7 +277,7 @@ def _write_table(columns: Columns, rows: Iterable[Row], out: TextIO, options: Fo
 
 def is_numeric(kind: str) -> bool:
     """Return whether a column of this DuckDB type is shown to the right."""
-    return kind in _NUMERIC or kind.startswith("DECIMAL")
+    return kind.removeprefix("U").partition("(")[0] in _NUMERIC
 
 
 def _cleaned(text: str) -> str:
@@ -290,7 +288,7 @@ def _cleaned(text: str) -> str:
 
 
 def _widths(rows: Sequence[Sequence[str]], limit: int | None) -> list[int]:
-    """Return the width of each column: what it needs, and less for the widest where the terminal is narrower."""
+    """Return the width of each column: what it needs, and less for the widest where the terminal ends."""
     needs = [
         max((display_width(line) for cell in cells for line in cell.split("\n")), default=0)
         for cells in zip(*rows, strict=True)
@@ -353,13 +351,12 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def _cut(line: str, width: int) -> int:
-    taken = 0
-    for index, character in enumerate(line):
-        taken += display_width(character)
-        if taken > width:
-            break
-    space = line.rfind(" ", 1, index + 1)
-    return space if space > index // 2 else max(index, 1)
+    """Return where to break a line wider than `width`: at a space in its second half, else anywhere."""
+    taken = fitting = 0
+    while fitting < len(line) and (taken := taken + display_width(line[fitting])) <= width:
+        fitting += 1
+    space = line.rfind(" ", 1, fitting + 1)
+    return space if space > fitting // 2 else max(fitting, 1)
 
 
 _WRITERS: Mapping[str, Callable[[Columns, Iterable[Row], TextIO, FormatOptions], None]] = {

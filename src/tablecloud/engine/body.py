@@ -1,7 +1,7 @@
-"""A row of a mutation's source to the arguments and the body of one call: what text means where the schema knows better.
+"""A row of a mutation's source to the arguments and the body of one call, typed as the body's schema has it.
 
-Contract: the typing rules of INSERT and UPDATE (text that is a JSON object or array is embedded as JSON where the body
-takes one, numbers and booleans keep their type, int64 goes as the wire has it).
+Contract: the typing rules of INSERT and UPDATE (text that is a JSON object or array is embedded as JSON where
+the body takes one, numbers and booleans keep their type, int64 goes as the wire has it).
 """
 
 from __future__ import annotations

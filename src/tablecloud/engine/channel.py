@@ -1,4 +1,4 @@
-"""A bounded queue from the thread that computes rows to the one that reads them, which either side may end."""
+"""A bounded queue from the thread that computes rows to the one that reads them; either side may end it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 class Channel(Generic[T]):
     """Items in order; at most `room` wait.
 
-    The writer ends it with `finish`, the reader with `close`; a writer that waits for room learns of that at once.
+    The writer ends it with `finish`, the reader with `close`; a writer that waits for room learns at once.
     """
 
     def __init__(self, room: int) -> None:

@@ -126,7 +126,7 @@ def _cut_off(run: WriteRun) -> str:
 
 
 def _send_all(run: WriteRun) -> None:
-    """Send the calls in order, a few at a time; after a failure start no more, and wait for those under way."""
+    """Send the calls in order, a few at a time; after a failure start no more, and await those under way."""
     waiting = iter(run.writes)
     under_way: dict[Call[Response], Write] = {}
     failed = False

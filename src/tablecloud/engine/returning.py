@@ -72,7 +72,7 @@ def _reader_of_one(plan: Mutation | Invocation) -> Method | None:
 
 
 def _filled_parameters(plan: Mutation | Invocation, answers: Sequence[Answer]) -> list[str]:
-    """Return the parameters that the calls had: they are columns of the rows for RETURNING, not for a bare call."""
+    """Return the parameters that the calls had: columns for RETURNING, not for a bare call."""
     if isinstance(plan, Invocation):
         return []
     given = {name for _, arguments in answers for name, value in arguments.items() if value is not None}

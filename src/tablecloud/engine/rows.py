@@ -39,7 +39,7 @@ class NotJson(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """One column of the relation: a field of the row, the argument of a parameter, or the first else the second."""
+    """One column of the relation: a field of the row, the argument of a parameter, or the first else that."""
 
     name: str
     type: SqlType
@@ -140,7 +140,7 @@ class RowDecoder:
         return array
 
     def _typed_values(self, rows: list[Any], face: Face) -> list[Any]:
-        return list(map(attrgetter(self._attributes[face.path]), rows))
+        return list(map(attrgetter(self._attributes[face.path or ()]), rows))
 
     def _checked_values(self, rows: list[dict[tuple[str, ...], msgspec.Raw]], face: Face) -> list[Any]:
         return [self._checked(row.get(face.path or ()), face) for row in rows]
@@ -264,7 +264,7 @@ def _members_of(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
 
 
 def _elements(raw: msgspec.Raw, many: bool) -> Iterable[msgspec.Raw]:
-    """Return the rows of what is at the items path: an array's elements, a map's values, or the one object itself."""
+    """Return the rows of what is at the items path: elements, a map's values, or the one object itself."""
     text = bytes(raw).lstrip()
     if text.startswith(b"["):
         return msgspec.json.decode(text, type=list[msgspec.Raw])

@@ -27,7 +27,7 @@ Arguments = dict[str, Scalar]
 
 
 def argument_sets(scan: Scan, dependent: Iterable[Sequence[Scalar]] = ((),)) -> Iterator[Arguments]:
-    """Yield the arguments of each call, lazily: the product of the constant bindings and the dependent values.
+    """Yield the arguments of each call, lazily: the product of constant bindings and dependent values.
 
     Parameters:
         dependent: value tuples, in the order of `scan.dependent`.
@@ -52,7 +52,7 @@ def _filter_argument(scan: Scan) -> Arguments:
 
 
 class ScanRun:
-    """A scan under way. `start` and the reading of `batches` may be in different threads, one after the other."""
+    """A scan under way. `start` and the reading of `batches` may be in different threads, in that order."""
 
     def __init__(self, scan: Scan, engine: Engine, tally: Tally) -> None:
         self.scan = scan
@@ -167,7 +167,7 @@ class ScanRun:
         elif isinstance(error, RemoteError):
             self._failed(error, arguments)
         elif error is not None:
-            # Not a failure of the remote side: a missing credential, a wrong value. It ends the statement in any mode.
+            # Not the remote side's failure: a missing credential, a wrong value. No mode goes on after it.
             raise error
         elif arrival.call not in self._broken:
             self._tally.succeeded()

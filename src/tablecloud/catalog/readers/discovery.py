@@ -187,7 +187,7 @@ def _method(reading: _Reading, form: Form, path: ResourcePath, name: str, method
         verb=verb,
         http=method.http_method,
         path=document.service_path + template,
-        parameters=tuple(_parameters(method, template, declared)),
+        parameters=tuple(_parameters(method, template, declared, {n.lower() for n in document.parameters})),
         body=rows.body_of(schemas, method.request.ref if method.request else "", method.id),
         columns=reading.columns_of(shape.schema) if method.response_schema else (),
         items=shape.items,
@@ -220,13 +220,14 @@ def _further_verbs(name: str, method: DocumentMethod) -> tuple[Verb, ...]:
 
 
 def _parameters(
-    method: DocumentMethod, template: str, declared: dict[str, DocumentParameter]
+    method: DocumentMethod, template: str, declared: dict[str, DocumentParameter], of_service: set[str]
 ) -> Iterator[Parameter]:
     variables = list(dict.fromkeys(name for _, name in _VARIABLE.findall(template)))
     for name in variables:
         yield _parameter(name, declared[name], True) if name in declared else _part(name, method, declared)
     for name in sorted(declared):
-        if declared[name].location == "query" and name not in variables:
+        repeats_service = name.lower() in of_service and not declared[name].required
+        if declared[name].location == "query" and name not in variables and not repeats_service:
             yield _parameter(name, declared[name], declared[name].required)
 
 

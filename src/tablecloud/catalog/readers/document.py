@@ -103,6 +103,8 @@ class Document(Struct, rename="camel"):
     title: str = ""
     description: str = ""
     auth: Auth | None = None
+    parameters: dict[str, Raw] = {}
+    """What every method of the service takes, such as `alt` and `key`: none of a table's business."""
     methods: dict[str, DocumentMethod] = {}
     resources: dict[str, DocumentResource] = {}
     schemas: dict[str, Raw] = {}

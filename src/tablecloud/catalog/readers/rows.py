@@ -80,7 +80,9 @@ def _array(schemas: Schemas, envelope: Schema, segment: str, subject: str) -> Ro
     """Choose the property that holds the rows: by name, then by what it holds, then the only one there is."""
     properties = schemas.resolve(envelope).properties
     arrays = {name: p.items for name, p in properties.items() if p.type == "array" and p.items is not None}
-    objects = [name for name, item in arrays.items() if schemas.resolve(item).type == "object"]
+    # An array of objects without properties, as in HttpBody, is no list of anything.
+    known = {name for name, item in arrays.items() if columns_of(schemas, item)}
+    objects = [name for name in arrays if name in known and schemas.resolve(arrays[name]).type == "object"]
     word = segment.lower()
     rules = (
         [name for name in arrays if name.lower() == word],
@@ -88,7 +90,7 @@ def _array(schemas: Schemas, envelope: Schema, segment: str, subject: str) -> Ro
         [name for name in arrays if name == "items"],
         objects if len(objects) == 1 else [],
         [name for name in arrays if name.lower().endswith(word)],
-        list(arrays) if len(arrays) == 1 else [],
+        list(known) if len(arrays) == 1 else [],
     )
     chosen = next((names[0] for names in rules if names), None)
     if chosen is not None:
