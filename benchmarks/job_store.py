@@ -1,4 +1,4 @@
-"""Measure the job store: durable creates a second, a page out of 100,000 jobs, and a scheduler's look at the queue.
+"""Measure the job store: durable creates a second, a page out of 100,000 jobs, a look at the queue.
 
 Run: python benchmarks/job_store.py [folder]. The folder should lie on the disk that the service would use.
 Beside each figure of creates stands what bare `sqlite3` does with one commit an insert on the same disk.
@@ -102,6 +102,10 @@ def milliseconds(work: Callable[[], object], times: int = 50) -> float:
     return statistics.median(taken) * 1000
 
 
+def report(what: str, work: Callable[[], object]) -> None:
+    print(f"{what:29} {milliseconds(work):8.2f} ms")
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as name:
         folder = Path(name)
@@ -117,18 +121,10 @@ def main() -> None:
         first = store.page("many", after=None, limit=100)
         middle = store.page("many", after=(first[0].create_time - 3, ""), limit=1) or first
         after = (middle[-1].create_time, middle[-1].job_id)
-        print(
-            f"first page of 100             {milliseconds(lambda: store.page('many', after=None, limit=100)):8.2f} ms"
-        )
-        print(
-            f"page of 100 in the middle     {milliseconds(lambda: store.page('many', after=after, limit=100)):8.2f} ms"
-        )
-        print(
-            f"100 positions                 {milliseconds(lambda: [store.position(job) for job in first]):8.2f} ms"
-        )
-        print(
-            f"look at the queue             {milliseconds(lambda: store.queue_heads(0.0, per_project=32)):8.2f} ms"
-        )
+        report("first page of 100", lambda: store.page("many", after=None, limit=100))
+        report("page of 100 in the middle", lambda: store.page("many", after=after, limit=100))
+        report("100 positions", lambda: [store.position(job) for job in first])
+        report("look at the queue", lambda: store.queue_heads(0.0, per_project=32))
         store.close()
 
 

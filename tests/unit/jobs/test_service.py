@@ -27,9 +27,14 @@ class EagerExecutor(ScriptedExecutor):
         attempt = self.world.get(ref["name"])
         if attempt is not None and attempt.alive:
             uid, _, number = ref["name"].partition("-")
-            self.exit(Job(uid=uid, attempt=int(number), project="", job_id="", state=State.RUNNING, document={},
-                          create_time=0.0))  # fmt: skip
+            self.exit(job_of(uid, int(number)))
         return super().observe(ref)
+
+
+def job_of(uid: str, attempt: int) -> Job:
+    return Job(
+        uid=uid, attempt=attempt, project="", job_id="", state=State.RUNNING, document={}, create_time=0.0
+    )
 
 
 class Logs:
@@ -108,7 +113,7 @@ class TestLife:
     def test_jobs_move_by_themselves(self, tmp_path: Path) -> None:
         executor = EagerExecutor(FakeClock(time.time()))
         service = JobService(
-            ServiceSettings(root=tmp_path), executor=executor, layout=LAYOUT, open_log=Logs()
+            ServiceSettings(root=tmp_path, cpus=20.0), executor=executor, layout=LAYOUT, open_log=Logs()
         )
         service.start()
         jobs = [service.create(new(f"j{number}")).result() for number in range(20)]
@@ -286,7 +291,8 @@ class TestProcesses:
         gate = tmp_path / "gate"
         self.run(
             service,
-            f"import os, time; print('up', os.getpid())\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)",
+            "import os, time; print('up', os.getpid())\n"
+            f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)",
         )
         wait_for(lambda: any(entry.message.startswith("up") for entry in self.messages(service)))
         service.stop()
