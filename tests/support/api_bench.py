@@ -1,4 +1,4 @@
-"""The HTTP face on a real service, its executor scripted: one job holds the machine, the others stay QUEUED."""
+"""The HTTP face on a real service with a scripted executor: one job holds the machine, others stay QUEUED."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from scripted import LAYOUT, ScriptedExecutor
-from tablecloud.jobs.service import JobService
+from scripted import LAYOUT, MemoryLog, ScriptedExecutor
 
 from tablecloud.clock import SystemClock
 from tablecloud.jobs.api.calls import Api, HttpReply, HttpRequest
 from tablecloud.jobs.api.dispatch import answer
 from tablecloud.jobs.api.principals import Principals, local_principals, signing_key
 from tablecloud.jobs.model import Job, NewJob, State
+from tablecloud.jobs.service import JobService
 from tablecloud.jobs.settings import ServiceSettings
 
 TOKEN = "the-servers-own-token"
@@ -31,8 +31,12 @@ TRAINING = {
 
 def scripted_service(root: Path) -> JobService:
     """Return a started service of one processor."""
+    logs: dict[str, MemoryLog] = {}
     service = JobService(
-        ServiceSettings(root=root, cpus=1.0), executor=ScriptedExecutor(SystemClock()), layout=LAYOUT
+        ServiceSettings(root=root, cpus=1.0),
+        executor=ScriptedExecutor(SystemClock()),
+        layout=LAYOUT,
+        open_log=lambda uid: logs.setdefault(uid, MemoryLog()),
     )
     service.start()
     return service

@@ -86,8 +86,9 @@ def _write_service(
             str(file),
         ),
     )
+    # Pages whose paths differ by case alone have one name: the first has it.
     connection.executemany(
-        "INSERT INTO resources VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO resources VALUES (?, ?, ?, ?, ?, ?)",
         [
             (provider, name.lower(), p.name.lower(), p.name, p.form.value, p.description)
             for p in outline.placements
@@ -114,6 +115,6 @@ def fill_service(connection: sqlite3.Connection, resources: Sequence[Resource]) 
     """Write the compiled resources of one service."""
     connection.execute(SERVICE_SCHEMA)
     connection.executemany(
-        "INSERT INTO compiled VALUES (?, ?)",
+        "INSERT OR IGNORE INTO compiled VALUES (?, ?)",
         [(r.name.lower(), zlib.compress(msgspec.msgpack.encode(r), _COMPRESSION)) for r in resources],
     )

@@ -15,7 +15,7 @@ from tablecloud.jobs.api.labels import check_labels
 from tablecloud.jobs.api.paging import page_of_jobs
 from tablecloud.jobs.api.permissions import require
 from tablecloud.jobs.api.training import check_training, scheduling_of
-from tablecloud.jobs.api.unsupported import unsupported_job
+from tablecloud.jobs.layout import unsupported
 from tablecloud.jobs.model import Job, NewJob
 from tablecloud.jobs.wire.errors import ApiError, field_error
 from tablecloud.jobs.wire.json_reader import decode_body, read_body, read_message
@@ -159,10 +159,12 @@ def _new_job(call: Call, body: JsonObject) -> NewJob:
         raise field_error("job.input", "Exactly one of training_input and prediction_input must be set.")
     labels = body.get("labels", {})
     check_labels(labels)
-    if (reason := unsupported_job(document)) is not None:
+    training = document.get("trainingInput")
+    if training is not None:
+        check_training(training)
+    if (reason := unsupported(document)) is not None:
         raise ApiError("UNIMPLEMENTED", reason)
-    check_training(document["trainingInput"])
-    priority, wait, run = scheduling_of(document["trainingInput"])
+    priority, wait, run = scheduling_of(training or {})
     return NewJob(
         project=call.project,
         job_id=job_id,

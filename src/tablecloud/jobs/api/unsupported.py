@@ -1,9 +1,8 @@
-"""What this server refuses by design, and the sentence that says so. Pure."""
+"""The answer of API methods that this server does not have. Pure. Contract: ml-jobs-service 1.4."""
 
 from __future__ import annotations
 
 from tablecloud.jobs.wire.errors import ApiError
-from tablecloud.jobs.wire.schemas import JsonObject
 
 _MISSING = {
     "studies": "Studies and trials (Vizier) are not offered by this server.",
@@ -11,27 +10,6 @@ _MISSING = {
     "predict": "Online prediction is not offered by this server.",
     "explain": "Online explanation is not offered by this server.",
 }
-
-
-def unsupported_job(document: JsonObject) -> str | None:
-    """Return why a job cannot be run here; None where it can.
-
-    Parameters:
-        document: `{"trainingInput": {...}}` or `{"predictionInput": {...}}`.
-    """
-    training = document.get("trainingInput")
-    if training is None:
-        return "Batch prediction jobs (prediction_input) are not offered by this server; use training_input."
-    if "hyperparameters" in training:
-        return "Hyperparameter tuning (training_input.hyperparameters) is not offered by this server."
-    for role in ("master", "worker", "parameter_server", "evaluator"):
-        config = training.get({"parameter_server": "parameterServer"}.get(role, role) + "Config", {})
-        if config.get("imageUri"):
-            return (
-                f"Custom containers (training_input.{role}_config.image_uri) are not offered by this server; "
-                "use package_uris and python_module."
-            )
-    return None
 
 
 def unimplemented(method: str) -> ApiError:

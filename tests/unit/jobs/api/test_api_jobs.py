@@ -51,8 +51,9 @@ def test_ids_that_are_refused(bench, job_id):
     assert bench.call("GET", JOBS) == {}
 
 
-def test_neither_input(bench):
-    assert bench.refusal("POST", JOBS, {"jobId": "a"})[1] == "INVALID_ARGUMENT"
+@pytest.mark.parametrize("inputs", [{}, {"trainingInput": {}}, {"trainingInput": None}])
+def test_no_input_worth_the_name(bench, inputs):
+    assert bench.refusal("POST", JOBS, {"jobId": "a", **inputs})[1] == "INVALID_ARGUMENT"
 
 
 @pytest.mark.parametrize(
