@@ -1,9 +1,10 @@
-"""Whatever order requests, exits, losses and crashes come in, a job's history is legal and has one end at most."""
+"""In whatever order requests, exits, losses and crashes come, a history is legal and ends once at most."""
 
 from __future__ import annotations
 
 import tempfile
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -122,7 +123,7 @@ class Histories(RuleBasedStateMachine):
             events = self.bench.store.events(job.uid)
             assert [event.seq for event in events] == list(range(1, len(events) + 1))
             assert events[0].from_state is None
-            for before, after in zip(events, events[1:], strict=False):
+            for before, after in pairwise(events):
                 assert after.from_state is before.to_state
                 assert after.to_state in TRANSITIONS[before.to_state]
                 assert after.at >= before.at

@@ -1,4 +1,4 @@
-"""A second executor: attempts that do only what a test says, plus the other parts a scheduler needs around it."""
+"""A second executor, whose attempts do only what a test says, and the parts a scheduler needs around it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tablecloud.clock import FakeClock
 from tablecloud.errors import ExecutorError, JobError
 from tablecloud.jobs.admission import Capacity
 from tablecloud.jobs.attempts import Attempts, Layout
+from tablecloud.jobs.executors.processes import WakePipe
 from tablecloud.jobs.journal import Journal
 from tablecloud.jobs.model import (
     AttemptSpec,
@@ -90,7 +91,7 @@ class ScriptedExecutor:
         self.called("observe", ref["name"])
         attempt = self.world.get(ref["name"])
         if attempt is None:
-            return Observation(replicas=(), lost=True)
+            return Observation(replicas=())
         pending = ReplicaStatus(name="", state=ReplicaState.PENDING)
         return Observation(
             replicas=tuple(attempt.replicas.get(name, pending) for name in attempt.names),
@@ -103,8 +104,10 @@ class ScriptedExecutor:
 
     def stop(self, ref: dict[str, Any]) -> None:
         self.called("stop", ref["name"])
-        attempt = self.world.get(ref["name"])
-        if attempt is not None and attempt.alive and attempt.signalled_at is None:
+        if ref["name"] not in self.world:
+            self.world[ref["name"]] = Attempt(finished=True)
+        attempt = self.world[ref["name"]]
+        if attempt.alive and attempt.signalled_at is None:
             attempt.signalled_at = self.clock.now()
         self.burn()
 
@@ -161,8 +164,8 @@ class MemoryLog:
         chosen = self.entries[after : after + limit]
         return list(enumerate(chosen, start=after + 1))
 
-    def tail(self, n: int) -> list[LogEntry]:
-        return self.entries[-n:]
+    def tail(self, count: int) -> list[LogEntry]:
+        return self.entries[-count:]
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,7 @@ class Bench:
         self.executor = ScriptedExecutor(self.clock)
         self.logs: dict[str, MemoryLog] = {}
         self.serial = 0
+        self.bell = WakePipe(root)
         self.open()
 
     def open(self) -> None:
@@ -221,6 +225,7 @@ class Bench:
             layout=LAYOUT,
             journal=journal,
             capacity=Capacity(cpus=4.0, memory_bytes=1000),
+            bell=self.bell,
             clock=self.clock,
         )
 
@@ -232,6 +237,7 @@ class Bench:
 
     def close(self) -> None:
         self.store.close()
+        self.bell.close()
 
     def create(self, job_id: str = "", project: str = "demo", **more: Any) -> Job:
         self.serial += 1

@@ -1,7 +1,8 @@
 """Pure: which queued jobs start now.
 
-A job and all its replicas are admitted together or not at all. The first job in turn that does not fit ends the
-pass: letting smaller ones overtake it would starve every large job. Contract: ml-jobs-service 2.1, 5.4.
+A job and all its replicas are admitted together or not at all. The first job in turn that does not fit
+ends the pass: letting smaller ones overtake it would starve every large job. Contract: ml-jobs-service 2.1,
+5.4.
 """
 
 from __future__ import annotations
@@ -38,8 +39,15 @@ class Demand:
 def clip(demand: Demand, capacity: Capacity) -> Demand:
     """Cut a demand to the whole machine: machine names are weights, and a laptop must run any job."""
     return replace(
-        demand, cpus=min(demand.cpus, capacity.cpus), memory_bytes=min(demand.memory_bytes, capacity.memory_bytes)
+        demand,
+        cpus=min(demand.cpus, capacity.cpus),
+        memory_bytes=min(demand.memory_bytes, capacity.memory_bytes),
     )
+
+
+def has_room(running: Sequence[Demand], capacity: Capacity) -> bool:
+    """Say whether any processor is free, so that it is worth looking at the queue."""
+    return sum(clip(demand, capacity).cpus for demand in running) < capacity.cpus - _SLACK
 
 
 def decide(
@@ -66,7 +74,7 @@ def decide(
 
 
 def _in_turn(ready: list[Demand], running: Counter[str]) -> list[Demand]:
-    """Sort by priority; below it round robin: a project's nth job, those it runs counted, is in the nth round."""
+    """Sort by priority; below it round robin: a project's nth job, running ones counted, is in round n."""
     rounds = Counter(running)
     keyed = []
     for demand in sorted(ready, key=lambda job: (-job.priority, job.create_time, job.uid)):

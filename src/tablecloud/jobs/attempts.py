@@ -1,15 +1,15 @@
 """Drives the attempts of jobs that have one: claim, start, observe, apply, stop, sweep.
 
-Every call looks at one job as the store holds it now, asks the executor, lets `outcome` decide, and writes the
-result by compare-and-set; losing that race means that the next call sees what the winner wrote. What is kept in
-memory only saves work: after a crash everything is found again from the store and the executor.
+Every call looks at one job as the store holds it now, asks the executor, lets `outcome` decide, and writes
+the result by compare-and-set; losing that race means that the next call sees what the winner wrote. What is
+kept in memory only saves work: after a crash everything is found again from the store and the executor.
 Contract: ml-jobs-service 5.2, 5.3.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -80,11 +80,13 @@ class Attempts:
         self._clock = clock
         self._tracks: dict[str, _Track] = {}
 
-    def claim(self, jobs: Iterable[Job]) -> list[Job]:
+    def claim(self, jobs: Sequence[Job]) -> list[Job]:
         """Take QUEUED jobs up: each gets an attempt whose reference is on disk before anything of it starts.
 
-        Returns those that are PREPARING now; the others were cancelled meanwhile, or cannot be run and are FAILED.
+        Returns those that are PREPARING now; the others were cancelled, or cannot be run and are FAILED.
         """
+        if not jobs:
+            return []
         moves = [self._first_move(job) for job in jobs]
         claimed = []
         for job in self._store.transitions(moves):
@@ -103,8 +105,10 @@ class Attempts:
 
     def adopt(self, job: Job) -> None:
         """Note that an attempt found at start-up runs, or ran, so that it is not started again."""
-        if job.ref is not None and not self._executor.observe(job.ref).lost:
-            self._track(job).launched = True
+        if job.ref is not None:
+            observation = self._executor.observe(job.ref)
+            # Without replicas nothing is known to have begun; starting again adopts what may be under way.
+            self._track(job).launched = bool(observation.replicas) and not observation.lost
 
     def tend(self, job: Job) -> None:
         """Do whatever an active job needs now: start, stop, observe, move, retry, end."""

@@ -34,7 +34,7 @@ class Log(Protocol):
     def read(self, after: int, limit: int) -> list[tuple[int, LogEntry]]:
         """Return lines with their cursors."""
 
-    def tail(self, n: int) -> list[LogEntry]:
+    def tail(self, count: int) -> list[LogEntry]:
         """Return the last lines."""
 
 

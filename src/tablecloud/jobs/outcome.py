@@ -1,4 +1,4 @@
-"""Pure: what an observation means for a job. The one place that maps what happened to state, message and retry.
+"""Pure: what an observation means for a job: the one map from what happened to state, message and retry.
 
 Contract: ml-jobs-service 2.7 (exits, restarts, messages), 5.2.2 (reasons), 5.2.5 (cancel races).
 """
@@ -183,7 +183,7 @@ def _hit_from_outside(replica: ReplicaStatus) -> bool:
 
 
 def _all_started(observation: Observation) -> bool:
-    """Whether the job counts as RUNNING: all replicas began, or the primary is over before the last of them."""
+    """Whether the job counts as RUNNING: all replicas began, or the primary was over before that."""
     begun = [replica.state in (ReplicaState.RUNNING, ReplicaState.EXITED) for replica in observation.replicas]
     return bool(begun) and (all(begun) or (observation.finished and begun[0]))
 

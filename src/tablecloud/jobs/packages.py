@@ -110,16 +110,16 @@ def install(layer: Path, archives: Sequence[str], *, offline: bool) -> None:
     """
     for archive in archives:
         if not Path(archive).is_file():
-            raise InstallError(f"the package {archive} does not exist")
+            raise InstallError(f"The package {archive} does not exist.")
     try:
         if _digest(archives) != layer.name:
-            raise InstallError("the packages were replaced while the job was starting")
+            raise InstallError("The packages were replaced while the job was starting.")
         layer.parent.mkdir(parents=True, exist_ok=True)
         with _locked(layer.with_suffix(".lock")):
             if not layer.is_dir():
                 _build(layer, archives, offline)
     except OSError as error:
-        raise InstallError(f"the packages cannot be installed: {error.strerror}: {error.filename}") from error
+        raise InstallError(f"{error.strerror}: {error.filename}") from error
 
 
 class InstallError(Exception):
@@ -176,7 +176,7 @@ def _pip(environment: Path, arguments: Sequence[str]) -> None:
             if line.startswith("ERROR: "):
                 complaints.append(line.removeprefix("ERROR: ").strip())
     if process.returncode:
-        raise InstallError("the packages cannot be installed: " + (" ".join(complaints[:3]) or last))
+        raise InstallError(" ".join(complaints[:3]) or last)
 
 
 def _digest(archives: Sequence[str]) -> str:

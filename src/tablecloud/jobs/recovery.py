@@ -1,7 +1,8 @@
 """What start-up does with the attempts it finds, before the scheduler's first pass.
 
-Running ones go on, finished ones are applied, and one that was claimed but never started is started under the same
-attempt: the scheduler does all three as soon as it knows which attempts exist. Contract: ml-jobs-service 5.2.4.
+Running ones go on, finished ones are applied, and one that was claimed but never started is started under
+the same attempt: the scheduler does all three as soon as it knows which attempts exist. Contract:
+ml-jobs-service 5.2.4.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from tablecloud.jobs.store import Store
 def recover(store: Store, attempts: Attempts) -> None:
     """Take up what an earlier process of the service left.
 
-    An attempt that the executor does not find is not known here to have been lost: it may never have been started.
-    Starting it again settles that, because starting adopts what exists; if it is still lost then, it is retried.
+    An attempt that the executor does not find is not known to have been lost: perhaps it was never started.
+    Starting it again settles that, because starting adopts what exists; if it is still lost then, it is
+    retried.
 
     Raises:
         JobError: the store cannot be read.

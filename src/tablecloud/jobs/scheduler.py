@@ -1,7 +1,8 @@
 """The loop that moves jobs on: admits queued ones, tends running ones, cancels late ones.
 
-One thread; it wakes at once when told to, looks at running attempts a few times a second, and sleeps otherwise.
-What starts is decided by `admission.decide`, what an attempt needs by `attempts`. Contract: ml-jobs-service 5.2, 5.4.
+One thread; it wakes at once when told to, looks at running attempts a few times a second, sleeps otherwise.
+What starts is decided by `admission.decide`, what an attempt needs by `attempts`. Contract: ml-jobs-service
+5.2, 5.4.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from collections.abc import Callable
 
 from tablecloud.clock import Clock
 from tablecloud.errors import JobError
-from tablecloud.jobs.admission import Capacity, Demand, decide
+from tablecloud.jobs.admission import Capacity, Demand, decide, has_room
 from tablecloud.jobs.attempts import Attempts, Layout
+from tablecloud.jobs.executors.processes import WakePipe
 from tablecloud.jobs.journal import Journal
 from tablecloud.jobs.model import Job
 from tablecloud.jobs.store import Store
@@ -22,6 +24,8 @@ from tablecloud.jobs.store import Store
 BUSY_SECONDS = 0.25
 """Between two looks at running attempts, where no wake-up comes first."""
 IDLE_SECONDS = 1.0
+PAUSE_SECONDS = 0.02
+"""After a pass: a thousand creates a second must not make a thousand passes."""
 PER_PROJECT = 32
 """Queued jobs of one project looked at in one pass; if all of them start, the next pass follows at once."""
 
@@ -36,7 +40,11 @@ def machine_capacity(cpus: float | None, memory_bytes: int | None) -> Capacity:
 
 
 class Scheduler:
-    """Moves the jobs of one store; `step` is one pass and may be called by hand instead of `start`."""
+    """Moves the jobs of one store; `step` is one pass and may be called by hand instead of `start`.
+
+    Parameters:
+        bell: wakes the loop; supervisors of attempts ring it as well.
+    """
 
     def __init__(
         self,
@@ -46,6 +54,7 @@ class Scheduler:
         layout: Layout,
         journal: Journal,
         capacity: Capacity,
+        bell: WakePipe,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -56,10 +65,10 @@ class Scheduler:
         self._clock = clock
         self._demands: dict[str, Demand] = {}
         self._troubles: dict[str, str] = {}
-        self._wake = threading.Event()
+        self._bell = bell
         self._drained = threading.Event()
         self._admitting = True
-        self._stopping = False
+        self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -68,21 +77,21 @@ class Scheduler:
         self._thread.start()
 
     def stop(self, *, drain: bool = False) -> None:
-        """End the loop; attempts go on. With `drain`, start nothing more and wait for the running jobs first."""
+        """End the loop; attempts go on. With `drain`, start nothing more and first wait for running jobs."""
         if self._thread is None:
             return
         if drain:
             self._admitting = False
             self.wake()
             self._drained.wait()
-        self._stopping = True
+        self._stopping.set()
         self.wake()
         self._thread.join()
         self._thread = None
 
     def wake(self) -> None:
         """Make a pass now: something was created, cancelled, or ended."""
-        self._wake.set()
+        self._bell.wake()
 
     def step(self) -> float:
         """Make one pass and return the seconds until the next one is due.
@@ -103,29 +112,27 @@ class Scheduler:
         return BUSY_SECONDS if active else IDLE_SECONDS
 
     def _run(self) -> None:
-        while not self._stopping:
-            self._wake.clear()
+        while not self._stopping.is_set():
             delay = IDLE_SECONDS
             # A store that cannot be written now (a full disk) must not end the loop.
             with contextlib.suppress(JobError):
                 delay = self.step()
-            self._wake.wait(delay)
+            self._stopping.wait(PAUSE_SECONDS)
+            self._bell.wait(delay)
 
     def _admit(self) -> bool:
         """Start what fits; say whether more may fit than was looked at."""
         now = self._clock.now()
-        heads = {job.uid: job for job in self._store.queue_heads(now, per_project=PER_PROJECT)}
-        if not heads:
+        running = [self._demand(job) for job in self._store.active()]
+        if not has_room(running, self._capacity):
             return False
-        running = self._store.active()
-        demands = {job.uid: self._demand(job) for job in (*heads.values(), *running)}
-        self._demands = demands  # forgets the jobs that are over
-        chosen = decide(
-            [demands[uid] for uid in heads], [demands[job.uid] for job in running], self._capacity, now
-        )
-        for job in self._attempts.claim(heads[demand.uid] for demand in chosen):
+        heads = {job.uid: job for job in self._store.queue_heads(now, per_project=PER_PROJECT)}
+        queued = [self._demand(job) for job in heads.values()]
+        self._demands = {demand.uid: demand for demand in (*running, *queued)}  # forgets those that are over
+        chosen = decide(queued, running, self._capacity, now)
+        for job in self._attempts.claim([heads[demand.uid] for demand in chosen]):
             self._guard(job, self._attempts.tend)
-        return len(chosen) == len(heads)
+        return bool(heads) and len(chosen) == len(heads)
 
     def _demand(self, job: Job) -> Demand:
         known = self._demands.get(job.uid)

@@ -5,6 +5,7 @@ Safe to call from any thread. The contract of each function is the one of `store
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -18,6 +19,7 @@ from tablecloud.clock import Clock, SystemClock
 from tablecloud.errors import JobError, ServiceNotRunning
 from tablecloud.jobs.attempts import Attempts, Layout
 from tablecloud.jobs.executors import Executor
+from tablecloud.jobs.executors.processes import WakePipe
 from tablecloud.jobs.journal import Journal, Log
 from tablecloud.jobs.model import Job, JobEvent, LogEntry, NewJob, StoredPolicy
 from tablecloud.jobs.recovery import recover
@@ -42,6 +44,7 @@ class _Parts:
     """What exists while the service runs."""
 
     lock: int
+    bell: WakePipe
     store: Store
     scheduler: Scheduler
     journal: Journal
@@ -82,14 +85,16 @@ class JobService:
         """
         if self._running is not None:
             return
-        lock = _lock_root(self._settings)
-        try:
+        with contextlib.ExitStack() as undo:
+            lock = _lock_root(self._settings)
+            undo.callback(os.close, lock)
+            bell = WakePipe(self._settings.root)
+            undo.callback(bell.close)
             store = Store(self._settings.root / "jobs.sqlite")
-        except JobError:
-            os.close(lock)
-            raise
-        self._running = self._assemble(lock, store)
-        self._running.scheduler.start()
+            undo.callback(store.close)
+            self._running = self._assemble(lock, bell, store)
+            self._running.scheduler.start()
+            undo.pop_all()
 
     def stop(self, *, drain: bool = False) -> None:
         """Stop; attempts go on and the next start finds them. Safe when stopped twice or never started.
@@ -102,6 +107,7 @@ class JobService:
         parts.scheduler.stop(drain=drain)
         self._running = None
         parts.store.close()
+        parts.bell.close()
         os.close(parts.lock)
 
     def create(self, new: NewJob) -> Future[Job]:
@@ -196,10 +202,12 @@ class JobService:
 
     def _parts(self) -> _Parts:
         if self._running is None:
-            raise ServiceNotRunning("The job service is not running.", hint="Start it and repeat the request.")
+            raise ServiceNotRunning(
+                "The job service is not running.", hint="Start it and repeat the request."
+            )
         return self._running
 
-    def _assemble(self, lock: int, store: Store) -> _Parts:
+    def _assemble(self, lock: int, bell: WakePipe, store: Store) -> _Parts:
         settings = self._settings
         layout = self._layout or _layout_of(settings)
         journal = Journal(self._open_log or _logs_of(settings), self._clock)
@@ -218,9 +226,31 @@ class JobService:
             layout=layout,
             journal=journal,
             capacity=machine_capacity(settings.cpus, settings.memory_bytes),
+            bell=bell,
             clock=self._clock,
         )
-        return _Parts(lock=lock, store=store, scheduler=scheduler, journal=journal)
+        return _Parts(lock=lock, bell=bell, store=store, scheduler=scheduler, journal=journal)
+
+
+def _layout_of(settings: ServiceSettings) -> Layout:
+    from tablecloud.jobs import layout
+
+    return Layout(
+        build=lambda job, attempt, token: layout.build_attempt(job, attempt, token, settings),
+        requirements=layout.requirements,
+    )
+
+
+def _logs_of(settings: ServiceSettings) -> Callable[[str], Log]:
+    from tablecloud.jobs.logs import JobLog
+
+    return lambda uid: JobLog(settings.root, uid)
+
+
+def _process_executor(settings: ServiceSettings) -> Executor:
+    from tablecloud.jobs.executors.process import ProcessExecutor
+
+    return ProcessExecutor(settings.root)
 
 
 def _lock_root(settings: ServiceSettings) -> int:
@@ -234,7 +264,8 @@ def _lock_root(settings: ServiceSettings) -> int:
         lock = os.open(settings.root / "service.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise JobError(
-            f"The job service cannot use {settings.root}: {error.strerror}.", hint="Choose a folder you can write."
+            f"The job service cannot use {settings.root}: {error.strerror}.",
+            hint="Choose a folder you can write.",
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

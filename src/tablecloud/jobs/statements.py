@@ -76,7 +76,8 @@ VALUES (:uid, :project, :job_id, 'QUEUED', :document, :labels, :priority, :at, :
 MOVE_JOB = """
 UPDATE jobs SET
   state = :to, reason = :reason, revision = revision + 1, error_message = :error_message,
-  start_time = CASE WHEN :to IN ('RUNNING', 'SUCCEEDED') THEN coalesce(start_time, :started) ELSE start_time END,
+  start_time = CASE WHEN :to IN ('RUNNING', 'SUCCEEDED') THEN coalesce(start_time, :started)
+               ELSE start_time END,
   run_deadline = CASE WHEN :to = 'RUNNING' THEN coalesce(run_deadline, :started + run_seconds)
                  ELSE run_deadline END,
   end_time = CASE WHEN :final THEN :at END,

@@ -6,8 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from tablecloud.jobs.model import FINAL, TRANSITIONS, Job, Observation, Reason, ReplicaState, ReplicaStatus, State
-from tablecloud.jobs.outcome import Advance, Decision, Retry, decide_outcome, last_traceback, overdue, used_units
+from tablecloud.jobs.model import (
+    FINAL,
+    TRANSITIONS,
+    Job,
+    Observation,
+    Reason,
+    ReplicaState,
+    ReplicaStatus,
+    State,
+)
+from tablecloud.jobs.outcome import (
+    Advance,
+    Decision,
+    Retry,
+    decide_outcome,
+    last_traceback,
+    overdue,
+    used_units,
+)
 from tablecloud.jobs.settings import ServiceSettings
 
 NOW = 1000.0
@@ -54,7 +71,9 @@ class TestRunning:
 
     def test_a_worker_that_fails_fails_the_job(self) -> None:
         observation = seen(
-            replica(code=0, stopped=True), replica(code=3, name="worker-replica-1", ended=980.0), signalled_at=981.0
+            replica(code=0, stopped=True),
+            replica(code=3, name="worker-replica-1", ended=980.0),
+            signalled_at=981.0,
         )
         decision = decided(job(), observation)
         assert isinstance(decision, Advance)
@@ -202,7 +221,14 @@ class TestDeadlines:
 def test_every_decision_is_a_legal_move() -> None:
     observations = [
         seen(*replicas, finished=finished, lost=lost, failed=failed, signalled_at=signalled)
-        for replicas in [(), (RUNS,), (PENDING,), (replica(code=0),), (replica(code=1), PENDING), (replica(signal=9),)]
+        for replicas in [
+            (),
+            (RUNS,),
+            (PENDING,),
+            (replica(code=0),),
+            (replica(code=1), PENDING),
+            (replica(signal=9),),
+        ]
         for finished in (True, False)
         for lost in (True, False)
         for failed in (None, Reason.INSTALL_FAILED, Reason.INFRA_LOST, Reason.INTERNAL)
@@ -224,7 +250,14 @@ def test_every_decision_is_a_legal_move() -> None:
 class TestTraceback:
     def test_the_last_one_without_what_follows(self) -> None:
         lines = ["Traceback (most recent call last):", "  old", "KeyError: 1", "epoch 2"]
-        lines += ["Traceback (most recent call last):", '  File "x", line 1', "", "    f()", "ValueError: 2", "bye"]
+        lines += [
+            "Traceback (most recent call last):",
+            '  File "x", line 1',
+            "",
+            "    f()",
+            "ValueError: 2",
+            "bye",
+        ]
         assert last_traceback(lines) == "\n".join(lines[4:9])
 
     def test_none(self) -> None:

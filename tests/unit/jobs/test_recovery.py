@@ -129,7 +129,9 @@ def test_deadlines_that_passed_meanwhile_are_kept(bench: Bench) -> None:
     assert bench.read(job).state is State.CANCELLING
 
 
-def test_an_executor_out_of_order_does_not_stop_the_start(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_executor_out_of_order_does_not_stop_the_start(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = running(bench)
 
     def broken(ref):

@@ -16,7 +16,9 @@ from tablecloud.jobs.model import Job, Reason, State
 MACHINE = Capacity(cpus=4.0, memory_bytes=1000)
 
 
-def demand(uid: str, *, project: str = "p", priority: int = 0, at: float = 0.0, cpus: float = 1.0, **more) -> Demand:
+def demand(
+    uid: str, *, project: str = "p", priority: int = 0, at: float = 0.0, cpus: float = 1.0, **more
+) -> Demand:
     more.setdefault("memory_bytes", 0)
     return Demand(uid=uid, project=project, priority=priority, create_time=at, cpus=cpus, **more)
 
@@ -53,7 +55,11 @@ class TestDecide:
 
     def test_running_jobs_count_in_the_round(self) -> None:
         busy = [demand("a0", project="a"), demand("a1", project="a")]
-        queued = [demand("a2", project="a", at=0), demand("b0", project="b", at=9), demand("b1", project="b", at=10)]
+        queued = [
+            demand("a2", project="a", at=0),
+            demand("b0", project="b", at=9),
+            demand("b1", project="b", at=10),
+        ]
         assert chosen(queued, busy) == ["b0", "b1"]
 
     def test_a_gang_that_does_not_fit_is_not_overtaken(self) -> None:
@@ -77,7 +83,8 @@ class TestDecide:
 
     @given(
         st.lists(
-            st.tuples(st.sampled_from("abc"), st.integers(0, 2), st.integers(1, 9), st.integers(0, 1500)), max_size=30
+            st.tuples(st.sampled_from("abc"), st.integers(0, 2), st.integers(1, 9), st.integers(0, 1500)),
+            max_size=30,
         ),
         st.integers(0, 4),
     )
@@ -117,7 +124,9 @@ class TestLoop:
         assert bench.states(job) == ["QUEUED", "PREPARING", "RUNNING", "SUCCEEDED"]
         assert bench.read(job).start_time is not None
 
-    def test_the_reference_is_stored_before_start(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_reference_is_stored_before_start(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         job = bench.create()
         seen = []
         start = bench.executor.start
@@ -165,7 +174,9 @@ class TestLoop:
         job = running(bench)
         text = ["Traceback (most recent call last):", '  File "t.py", line 1', "ValueError: no data"]
         for line in text:
-            bench.logs[job.uid].append(LogEntry(at=0, severity="ERROR", task="master-replica-0", message=line))
+            bench.logs[job.uid].append(
+                LogEntry(at=0, severity="ERROR", task="master-replica-0", message=line)
+            )
         bench.executor.exit(job, 1)
         bench.step()
         ended = bench.read(job)
@@ -233,6 +244,7 @@ class TestCancel:
 
         def cancel_after(jobs):
             claimed = claim(jobs)
+            monkeypatch.undo()
             bench.store.cancel("demo", job.job_id, actor="user:me", now=bench.clock.now())
             return claimed
 
@@ -358,7 +370,9 @@ class TestRetry:
 
 
 class TestTrouble:
-    def test_an_executor_that_breaks_is_told_once_and_stops_no_other_job(self, bench: Bench, monkeypatch) -> None:
+    def test_an_executor_that_breaks_is_told_once_and_stops_no_other_job(
+        self, bench: Bench, monkeypatch
+    ) -> None:
         job, other = running(bench), running(bench)
         observe = bench.executor.observe
 

@@ -34,7 +34,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def create(store: Store, job_id: str = "a", *, project: str = "demo", now: float = NOW, **more) -> Job:
     more.setdefault("document", {"trainingInput": {}})
-    return store.insert(NewJob(project=project, job_id=job_id, **more), uid=f"uid-{project}-{job_id}", now=now).result()
+    return store.insert(
+        NewJob(project=project, job_id=job_id, **more), uid=f"uid-{project}-{job_id}", now=now
+    ).result()
 
 
 def move(job: Job, to: State, **more) -> Move:
@@ -64,7 +66,9 @@ ROADS = {
 
 class TestStates:
     @pytest.mark.parametrize(("start", "to"), list(product(State, State)))
-    def test_every_pair_is_allowed_exactly_as_transitions_say(self, store: Store, start: State, to: State) -> None:
+    def test_every_pair_is_allowed_exactly_as_transitions_say(
+        self, store: Store, start: State, to: State
+    ) -> None:
         job = advance(store, create(store), *ROADS[start])
         attempt = move(job, to)
         if to in TRANSITIONS[start]:
@@ -82,7 +86,14 @@ class TestStates:
     def test_the_database_refuses_the_same_events(self, start: State | None, to: State) -> None:
         connection = sqlite3.connect(":memory:")
         connection.executescript(statements.schema())
-        values = {"uid": "u", "from": start and start.value, "to": to.value, "reason": "x", "at": 1.0, "actor": "x"}
+        values = {
+            "uid": "u",
+            "from": start and start.value,
+            "to": to.value,
+            "reason": "x",
+            "at": 1.0,
+            "actor": "x",
+        }
         allowed = to is State.QUEUED if start is None else to in TRANSITIONS[start]
         if allowed:
             connection.execute(statements.INSERT_EVENT, values)
@@ -174,13 +185,20 @@ class TestTransition:
 
 class TestCreate:
     def test_round_trip(self, store: Store) -> None:
-        document = {"trainingInput": {"args": ["ä", "\0", "\U0001f600"], "n": 2**53, "nested": {"a": [None, 1.5]}}}
+        document = {
+            "trainingInput": {"args": ["ä", "\0", "\U0001f600"], "n": 2**53, "nested": {"a": [None, 1.5]}}
+        }
         job = create(store, document=document, labels={"k": ""}, priority=7)
         assert store.get("demo", "a") == job
         assert (job.document, job.labels, job.priority, job.state) == (document, {"k": ""}, 7, State.QUEUED)
         assert store.get("other", "a") is None
         [event] = store.events(job.uid)
-        assert (event.seq, event.from_state, event.to_state, event.actor) == (1, None, State.QUEUED, "user:local")
+        assert (event.seq, event.from_state, event.to_state, event.actor) == (
+            1,
+            None,
+            State.QUEUED,
+            "user:local",
+        )
 
     def test_an_id_is_never_used_again(self, store: Store) -> None:
         job = create(store)
@@ -267,7 +285,9 @@ class TestQueue:
         create(store, "late", project="b", now=NOW + 9)
         heads = store.queue_heads(NOW, per_project=2)
         assert [(job.project, job.job_id) for job in heads] == [("a", "j0"), ("a", "j1"), ("b", "late")]
-        plan = str(store._rows(f"EXPLAIN QUERY PLAN {statements.QUEUE_HEAD}", {"project": "", "now": 0, "limit": 1}))
+        plan = str(
+            store._rows(f"EXPLAIN QUERY PLAN {statements.QUEUE_HEAD}", {"project": "", "now": 0, "limit": 1})
+        )
         assert "jobs_queued" in plan
         assert "TEMP B-TREE" not in plan
 
@@ -280,7 +300,10 @@ class TestQueue:
 
 class TestCancel:
     def test_by_state(self, store: Store) -> None:
-        queued, running = create(store, "q"), advance(store, create(store, "r"), State.PREPARING, State.RUNNING)
+        queued, running = (
+            create(store, "q"),
+            advance(store, create(store, "r"), State.PREPARING, State.RUNNING),
+        )
         assert store.cancel("demo", "q", actor="user:me", now=NOW).state is State.CANCELLED
         asked = store.cancel("demo", "r", actor="user:me", now=NOW)
         assert (asked.state, asked.error_message) == (State.CANCELLING, "Cancelled by user.")
@@ -326,7 +349,12 @@ class TestAttempts:
         claim = Claim(attempt=2, token="t2", executor="scripted", ref={"name": "u-2"}, not_before=NOW + 10)
         again = store.restart(job, claim)
         assert again is not None
-        assert (again.state, again.attempt, again.ref, again.token) == (State.RUNNING, 2, {"name": "u-2"}, "t2")
+        assert (again.state, again.attempt, again.ref, again.token) == (
+            State.RUNNING,
+            2,
+            {"name": "u-2"},
+            "t2",
+        )
         assert len(store.events(job.uid)) == 3
         assert store.restart(job, claim) is None
 

@@ -6,6 +6,7 @@ Contract: ml-jobs-service 5.2, 5.3 (local). Linux only.
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import json
 import marshal
@@ -15,6 +16,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,7 @@ _SHIM_FOLDER = "shim"
 _SHIM_ERRORS = "shim.err"
 _SHIM_PROGRAM = """
 import os, sys
+os.closerange(3, 1 << 20)
 sys.path.insert(0, sys.argv[1])
 try:
     from shim.supervise import main
@@ -40,7 +44,9 @@ except BaseException as error:
     os._exit(1)
 os._exit(0)
 """
-"""What the supervisor's interpreter is told; it skips its own tidying up, which takes milliseconds."""
+"""What the supervisor's interpreter is told. A pipe that the server inherited must not be held open for the
+length
+of a job; and the interpreter's own tidying up at the end takes milliseconds."""
 
 
 class ProcessExecutor:
@@ -80,7 +86,7 @@ class ProcessExecutor:
         if (folder / files.STARTED).exists():
             return
         try:
-            self._write_folder(spec, folder)
+            self._prepare_folder(spec, folder)
             pid = _spawn_shim(folder, spec.attempt_id)
         except OSError as error:
             raise ExecutorError(
@@ -92,10 +98,11 @@ class ProcessExecutor:
     def observe(self, ref: Ref) -> Observation:
         """Say what is known of an attempt.
 
-        While its supervisor has not begun `replicas` is empty: call `start` again if nobody did.
+        `replicas` is empty until its supervisor has begun. One that was planned and never started, or whose
+        supervisor another server started a moment ago, reads as lost: calling `start` is right in both cases.
         """
         folder = Path(ref["folder"])
-        alive = self._collect(ref["attempt_id"])
+        alive = self._collect(ref["attempt_id"])  # first of all: what is dead now has written all it will
         # In this order: the lock is taken before `started` appears, so a free lock seen after it is an end.
         begun = (folder / files.STARTED).exists()
         if processes.lock_held(folder):
@@ -103,9 +110,7 @@ class ProcessExecutor:
         if begun:
             document = _read_state(folder / files.EXIT, ref)
             return _observation(document, finished=True) if document else _lost(folder, ref)
-        if alive is False:
-            return _lost(folder, ref)
-        return Observation(replicas=())
+        return Observation(replicas=()) if alive else _lost(folder, ref)
 
     def stop(self, ref: Ref) -> None:
         """Begin the stop sequence; an attempt that was never begun ends at once and will never begin.
@@ -145,25 +150,30 @@ class ProcessExecutor:
         if work.is_dir() and not any(work.iterdir()):
             work.rmdir()
 
-    def _write_folder(self, spec: AttemptSpec, folder: Path) -> None:
-        """Write everything the supervisor needs; `spec.json` last and at once."""
+    def _prepare_folder(self, spec: AttemptSpec, folder: Path) -> None:
+        """Write everything the supervisor needs, once; `spec.json` comes last and stands for the rest."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Locked, because another start of the attempt may be under way, and its supervisor reading.
+        with _locked(folder):
+            if not (folder / files.SPEC).exists():
+                self._write_folder(spec, folder)
+
+    def _write_folder(self, spec: AttemptSpec, folder: Path) -> None:
         (folder / "work").mkdir(exist_ok=True)
-        installation = packages.plan(self._root, spec.packages, offline=spec.offline)
-        packages.create_environment(folder / "env", installation.layer)
         (folder / _SHIM_FOLDER).mkdir(exist_ok=True)
         for name, code in _shim_code().items():
             (folder / _SHIM_FOLDER / name).write_bytes(code)
+        installation = packages.plan(self._root, spec.packages, offline=spec.offline)
+        packages.create_environment(folder / "env", installation.layer)
         document = _shim_spec(spec, installation, wake=self._root / "wake")
         files.replace(str(folder / files.SPEC), json.dumps(document).encode(), sync=True)
 
-    def _collect(self, attempt_id: str) -> bool | None:
-        """Reap supervisors that ended; say whether one of ours lives, None when this server started none."""
+    def _collect(self, attempt_id: str) -> bool:
+        """Reap the supervisors of an attempt that ended; say whether one that this server started lives."""
         with self._lock:
-            if attempt_id not in self._spawned:
-                return None
-            living = [pid for pid in self._spawned[attempt_id] if not _reaped(pid)]
-            self._spawned[attempt_id] = living
+            living = [pid for pid in self._spawned.pop(attempt_id, ()) if not _reaped(pid)]
+            if living:
+                self._spawned[attempt_id] = living
             return bool(living)
 
     def _signal_shim(self, folder: Path, ref: Ref, number: int) -> None:
@@ -231,6 +241,16 @@ def _spawn_shim(folder: Path, attempt_id: str) -> int:
         setsigmask=[],
         setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD],
     )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def _reaped(pid: int) -> bool:

@@ -95,7 +95,7 @@ class Attempt:
         held = hold_ports(self.spec["port_mark"], self._replicas)
         for replica in self._replicas:
             held.pop(replica.name).close()
-            self._log.say(replica.name, "Running command: " + " ".join(["python3", *replica.argv[1:]]))
+            self._log.say(replica.name, "Running command: " + _one_line(["python3", *replica.argv[1:]]))
             self._launch(replica, task=replica.name)
             if self._over():
                 return
@@ -259,6 +259,10 @@ class Attempt:
 
     def _path(self, name: str) -> str:
         return os.path.join(self._folder, name)
+
+
+def _one_line(argv: list[str]) -> str:
+    return " ".join(argv).replace("\n", "\\n")
 
 
 def _empty(fd: int) -> None:
