@@ -113,7 +113,7 @@ def _read_field(field: Field, value: object, path: str, depth: int) -> Any:
         if not isinstance(value, dict):
             raise _bad_value(path, field.type_name, value)
         return {
-            key: _read_single(field, item, f"{path}[{key}]", depth)
+            key: _read_single(field, item, f"{path}[{_clip(key)}]", depth)
             for key, item in value.items()
             if item is not None
         }
