@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tablecloud.catalog.model import Method, Parameter, Resource, Verb
@@ -25,6 +25,12 @@ def choose(resource: Resource, verb: Verb, available: Collection[str]) -> Method
     methods = resource.serving(verb)
     if not methods:
         raise no_such_verb(resource, verb.value)
+    return choose_among(methods, available)
+
+
+def choose_among(methods: Sequence[Method], available: Collection[str]) -> Method | None:
+    """Return the method with the most required parameters of those that have them all; ties go to the
+    first."""
     able = [method for method in methods if not missing(method, available)]
     return max(able, key=lambda method: len(method.required), default=None)
 
@@ -62,8 +68,8 @@ def select_example(resource: Resource) -> Example:
 
 
 def missing_parameter(
-    resource: Resource,
-    verb: Verb,
+    name: str,
+    methods: Sequence[Method],
     available: Collection[str],
     example: Example,
     *,
@@ -72,18 +78,19 @@ def missing_parameter(
     """Return the error that says, a method, what is still needed.
 
     Parameters:
+        name: what was to be called.
+        methods: the ways to call it.
         available: names, in lower case, of what has a value.
         used: parameters that stand in conditions that cannot give them a value -> why, `{}` for the name.
     """
-    methods = resource.serving(verb)
     best = min(methods, key=lambda method: len(missing(method, available)))
     absent = missing(best, available)
     lines = [f"  {method.name} needs {_needs(method, available)}" for method in methods]
-    message = f"{resource.id} cannot be called without {_and(absent)}\n" + "\n".join(lines)
+    message = f"{name} cannot be called without {_and(absent)}\n" + "\n".join(lines)
     hints = [f"for example: {example.show(best.required)}"]
-    for name in absent:
-        if reason := (used or {}).get(name.casefold()):
-            hints.insert(0, reason.replace("{}", name))
+    for each in absent:
+        if reason := (used or {}).get(each.casefold()):
+            hints.insert(0, reason.replace("{}", each))
     return MissingParameter(message, hint="\n".join(hints))
 
 

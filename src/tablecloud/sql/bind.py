@@ -1,7 +1,7 @@
 """Resolve the table and column references of a SELECT; where in doubt, take a column as needed.
 
-DuckDB resolves every name again when it runs the residual SQL. Binding therefore only has to find out which columns to
-fetch, and to refuse a name that cannot be right with a better message than DuckDB could give.
+DuckDB resolves every name again when it runs the residual SQL. Binding therefore only has to find out which
+columns to fetch, and to refuse a name that cannot be right with a better message than DuckDB could give.
 """
 
 from __future__ import annotations
@@ -25,12 +25,25 @@ from tablecloud.sql.names import (
 from tablecloud.sql.tree import Node, Tree, children, conjuncts, is_query, walk
 
 _BUILT_IN = frozenset(
-    "current_date current_time current_timestamp localtime localtimestamp current_user session_user user "
-    "current_catalog current_schema current_role rowid".split()
+    [
+        "current_date",
+        "current_time",
+        "current_timestamp",
+        "localtime",
+        "localtimestamp",
+        "current_user",
+        "session_user",
+        "user",
+        "current_catalog",
+        "current_schema",
+        "current_role",
+        "rowid",
+    ]
 )
 
 _RESTRICTS = {"INNER": (True, True), "LEFT": (False, True), "RIGHT": (True, False), "SEMI": (True, True)}
-"""Join type -> whether ON may restrict the (left, right) side. ANTI keeps what does not match, so only its right side."""
+"""Join type -> whether ON may restrict the (left, right) side. ANTI keeps what does not match, so only its
+right side."""
 _RESTRICTS["ANTI"] = (False, True)
 
 
@@ -139,7 +152,9 @@ class _Binder:
         # ORDER BY and LIMIT of a UNION see its output columns, which are not known here.
         self._inside({"value": node.get("modifiers")}, _Frame(parent=parent, ctes=ctes, opaque=True))
 
-    def _ctes(self, node: Node, parent: _Frame | None, ctes: frozenset[str], repeated: bool) -> frozenset[str]:
+    def _ctes(
+        self, node: Node, parent: _Frame | None, ctes: frozenset[str], repeated: bool
+    ) -> frozenset[str]:
         for entry in (node.get("cte_map") or {}).get("map", []):
             name = entry["key"].casefold()
             inner = entry["value"]["query_node"]
@@ -199,7 +214,9 @@ class _Binder:
         for other in frame.tables:
             if other.alias.casefold() == table.alias.casefold():
                 raise AmbiguousColumn(
-                    f"two tables are called {table.alias} here", hint="give each an alias of its own", span=table.span
+                    f"two tables are called {table.alias} here",
+                    hint="give each an alias of its own",
+                    span=table.span,
                 )
         self.tables.append(table)
         frame.tables.append(table)
@@ -208,10 +225,14 @@ class _Binder:
     def _table(self, node: Node, parts: tuple[str, ...], frame: _Frame) -> _Table:
         start = self.tree.start(node)
         if start is None:
-            raise NotSupported(f"{'.'.join(parts)} cannot be read by this statement", hint="write SELECT * FROM it")
+            raise NotSupported(
+                f"{'.'.join(parts)} cannot be read by this statement", hint="write SELECT * FROM it"
+            )
         span = (start, dotted_name_end(self.tree.text, start))
         if node.get("column_name_alias"):
-            raise NotSupported("a cloud table's columns cannot be renamed in FROM", hint="name them in SELECT", span=span)
+            raise NotSupported(
+                "a cloud table's columns cannot be renamed in FROM", hint="name them in SELECT", span=span
+            )
         resource = find_resource(parts, self.scope)
         methods = resource.serving(Verb.SELECT)
         if not methods:
@@ -228,7 +249,9 @@ class _Binder:
             span=span,
             repeated=frame.repeated,
             fields=frozenset(column.name.casefold() for method in methods for column in method.columns),
-            parameters=frozenset(parameter.name.casefold() for method in methods for parameter in method.parameters),
+            parameters=frozenset(
+                parameter.name.casefold() for method in methods for parameter in method.parameters
+            ),
         )
 
     def _join(self, node: Node, frame: _Frame) -> frozenset[int]:
@@ -286,7 +309,8 @@ class _Binder:
     ) -> None:
         """Bind what is below a node: columns in `frame`, whole queries as its subqueries.
 
-        `derived` tells a query in FROM, read once, from one in an expression, which may be read again and again.
+        `derived` tells a query in FROM, read once, from one in an expression, which may be read again and
+        again.
         """
         for child in children(node):
             kind = child.get("class")
@@ -338,7 +362,9 @@ class _Binder:
         key = names[0].casefold()
         if key in frame.merged:
             return self._merged(node, key, frame)
-        found = [table for table in tables if key in table.fields] or [t for t in tables if key in t.parameters]
+        found = [table for table in tables if key in table.fields] or [
+            t for t in tables if key in t.parameters
+        ]
         for table in found:
             table.need(key, self.tree.own_span(node))
         if len(found) == 1 and len(names) == 1:
@@ -349,7 +375,9 @@ class _Binder:
             return self._whole_row(key, tables)
         return bool(found)
 
-    def _qualified(self, node: Node, names: list[str], length: int, table: _Table, tables: list[_Table]) -> bool:
+    def _qualified(
+        self, node: Node, names: list[str], length: int, table: _Table, tables: list[_Table]
+    ) -> bool:
         key = names[length].casefold()
         span = self.tree.own_span(node)
         if not table.has(key):
@@ -381,7 +409,9 @@ class _Binder:
     def _ambiguous(self, node: Node, name: str, found: list[_Table]) -> AmbiguousColumn:
         choices = " or ".join(f"{table.alias}.{name}" for table in found)
         return AmbiguousColumn(
-            f"{name} is a column of more than one table", hint=f"write {choices}", span=self.tree.own_span(node)
+            f"{name} is a column of more than one table",
+            hint=f"write {choices}",
+            span=self.tree.own_span(node),
         )
 
     def _unknown(
@@ -395,8 +425,14 @@ class _Binder:
         hint = next((text for table in tables if (text := twin_hint(table.resource, name, self.scope))), "")
         if not hint:
             near = nearest(name, known)
-            hint = f"did you mean {', '.join(near)}?" if near else f"DESCRIBE {tables[0].resource.id} lists its columns"
-        message = f"{where} has no column {name}" + ("" if hint.startswith("did") else suggestion(name, known))
+            hint = (
+                f"did you mean {', '.join(near)}?"
+                if near
+                else f"DESCRIBE {tables[0].resource.id} lists its columns"
+            )
+        message = f"{where} has no column {name}" + (
+            "" if hint.startswith("did") else suggestion(name, known)
+        )
         return UnknownColumn(message, hint=hint, span=span)
 
 
@@ -418,7 +454,7 @@ def twin_hint(resource: Resource, name: str, scope: Scope) -> str:
     fields = {c.name.casefold() for method in twin.serving(Verb.SELECT) for c in method.columns}
     if name.casefold() not in fields:
         return ""
-    return f"{resource.id} has one row a page of its list; {name} is a column of {twin.id}, which has one row an item"
+    return f"{resource.id} has one row a page; {name} is a column of {twin.id}, which has one row an item"
 
 
 def _qualifier(names: list[str], table: _Table) -> int:

@@ -36,8 +36,8 @@ class Reference:
     name: str
     """In lower case."""
     joins: bool = True
-    """Whether it may stand in an equality of two columns: false for a merged column of an outer join, which may be NULL
-    where its tables are not."""
+    """Whether it may stand in an equality of two columns: false for a merged column of an outer join, which
+    may be NULL where its tables are not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,8 @@ class Predicate:
 
     node: Node
     restricts: frozenset[int]
-    """Tables of which rows that fail it cannot matter. The nullable side of an outer join may be among them, its
-    preserved side is not."""
+    """Tables of which rows that fail it cannot matter. The nullable side of an outer join may be among
+    them, its preserved side is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ class Cursor:
         self.script = script
         self.span = (tokens[0].start, tokens[-1].end)
         self.hints = frozenset(_hints(script, tokens))
-        self.tokens = [token for token in tokens if token.kind is not Kind.HINT]
+        self.tokens = _numbered([token for token in tokens if token.kind is not Kind.HINT])
         self.position = 0
 
     def peek(self, ahead: int = 0) -> Token | None:
@@ -85,7 +85,9 @@ class Cursor:
         minus = self.take_symbol("-")
         token = self.take(what)
         literal = token.kind in (Kind.STRING, Kind.NUMBER, Kind.PARAMETER)
-        if not (literal or token.is_word("TRUE", "FALSE", "NULL")) or (minus and token.kind is not Kind.NUMBER):
+        if not (literal or token.is_word("TRUE", "FALSE", "NULL")) or (
+            minus and token.kind is not Kind.NUMBER
+        ):
             self.position -= 1
             raise self.error(f"expected {what}: a string, a number, true, false, NULL or a prepared value")
         return token, minus
@@ -126,6 +128,16 @@ class Cursor:
         return SqlSyntaxError(message + found, text=self.script, span=span)
 
 
+def _numbered(tokens: list[Token]) -> list[Token]:
+    """Return the tokens with each `?` as the `$1`, `$2` … that it stands for."""
+    marks = [token for token in tokens if token.kind is Kind.PARAMETER and token.value == "?"]
+    numbers = {token.start: f"${number}" for number, token in enumerate(marks, 1)}
+    return [
+        Token(token.kind, numbers.get(token.start, token.value), token.start, token.end) if numbers else token
+        for token in tokens
+    ]
+
+
 def _hints(script: str, tokens: list[Token]) -> list[str]:
     words = []
     for token in tokens:
@@ -134,7 +146,10 @@ def _hints(script: str, tokens: list[Token]) -> list[str]:
         for word in token.value.replace(",", " ").split():
             if word not in _HINTS:
                 raise NotSupported(
-                    f"there is no hint {word}", hint="the hints are AWAIT and SHOWRESULTS", text=script, span=token.span
+                    f"there is no hint {word}",
+                    hint="the hints are AWAIT and SHOWRESULTS",
+                    text=script,
+                    span=token.span,
                 )
             words.append(word)
     return words

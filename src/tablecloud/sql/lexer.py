@@ -1,7 +1,7 @@
 """Text to tokens with their place: the quoting rules of DuckDB, plus hints, `@name` and `@@name`.
 
-The lexer serves the statements that are ours (EXEC, SHOW, the headers of mutations), the splitting of scripts, and the
-exact extent of a dotted name. What a SELECT means is left to DuckDB's own parser.
+The lexer serves the statements that are ours (EXEC, SHOW, the headers of mutations), the splitting of
+scripts, and the exact extent of a dotted name. What a SELECT means is left to DuckDB's own parser.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Kind(Enum):
     PARAMETER = "parameter"
     """`$1`, `$name`, `?`."""
     AT = "argument"
-    """`@name`."""
+    """`@name`, `@options.version`, `@"any name"`."""
     PAYLOAD = "payload"
     """`@@name`."""
     HINT = "hint"
@@ -74,7 +74,7 @@ _TOKEN = re.compile(
   | (?P<dollar>\$(?P<tag>(?:[^\W\d]\w*)?)\$)
   | (?P<parameter>\$\w+|\?)
   | (?P<payload>@@[^\W\d][\w$]*)
-  | (?P<at>@[^\W\d][\w$]*)
+  | (?P<at>@(?:[^\W\d][\w$]*(?:\.[\w$]+)*|"[^"]+"))
   | (?P<word>[^\W\d][\w$]*)
   | (?P<number>(?:\d[\d_]*(?:\.\d[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?)
   | (?P<symbol>::|.)
@@ -99,7 +99,9 @@ def _tokens(text: str) -> Iterator[Token]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:  # pragma: no cover - the last alternative takes any character
-            raise SqlSyntaxError("this character has no place in SQL", text=text, span=(position, position + 1))
+            raise SqlSyntaxError(
+                "this character has no place in SQL", text=text, span=(position, position + 1)
+            )
         token, position = _read(text, match)
         if token is not None:
             yield token
@@ -142,13 +144,15 @@ def _decode(name: str, text: str, match: re.Match[str]) -> str:
     if name in _CLOSERS:
         if not match.group(_CLOSERS[name]):
             what = "string" if name in ("escape", "string") else "quoted name"
-            raise SqlSyntaxError(f"this {what} does not end", text=text, span=(match.start(), match.start() + 1))
+            raise SqlSyntaxError(
+                f"this {what} does not end", text=text, span=(match.start(), match.start() + 1)
+            )
         if name == "escape":
             return _unescape(written[2:-1])
         return written[1:-1].replace(written[0] * 2, written[0])
     if name == "payload":
         return written[2:]
-    return written[1:] if name == "at" else written
+    return written[1:].strip('"') if name == "at" else written
 
 
 def _unescape(body: str) -> str:
@@ -193,8 +197,8 @@ def split(tokens: Sequence[Token]) -> list[list[Token]]:
 
 
 def dotted_name_end(text: str, start: int) -> int:
-    """Return where the dotted name that begins at `start` ends: `google.ml."projects.jobs"`, comments and spaces around
-    the dots included.
+    """Return where the dotted name that begins at `start` ends: `google.ml."projects.jobs"`, comments and
+    spaces around the dots included.
     """
     end = start
     wants_part = True

@@ -1,4 +1,5 @@
-"""Names against the catalog: which references are cloud tables, and what to say about a name that is not there."""
+"""Names against the catalog: which references are cloud tables, and what to say about a name that is not
+there."""
 
 from __future__ import annotations
 
@@ -6,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tablecloud.catalog.model import Method, Resource
-from tablecloud.errors import NotSupported, UnknownMethod
+from tablecloud.catalog.model import Resource
+from tablecloud.errors import NotSupported
 from tablecloud.sql.plan import Scalar
 
 if TYPE_CHECKING:
@@ -56,27 +57,14 @@ def find_resource(parts: Sequence[str], scope: Scope) -> Resource:
     return scope.catalog.resource(full_path(parts, scope))
 
 
-def find_method(resource: Resource, name: str) -> Method:
-    """Return the method of a resource, without regard to case.
-
-    Raises:
-        UnknownMethod: it has none of that name.
-    """
-    for method in resource.methods:
-        if method.name.casefold() == name.casefold():
-            return method
-    names = [method.name for method in resource.methods]
-    raise UnknownMethod(
-        f"{resource.id} has no method {name}{suggestion(name, names)}", hint="its methods are " + ", ".join(names)
-    )
-
-
 def nearest(name: str, among: Iterable[str]) -> list[str]:
     """Return the three nearest spellings, best first."""
     import difflib
 
     spelled = {each.casefold(): each for each in among}
-    return [spelled[each] for each in difflib.get_close_matches(name.casefold(), list(spelled), n=3, cutoff=0.5)]
+    return [
+        spelled[each] for each in difflib.get_close_matches(name.casefold(), list(spelled), n=3, cutoff=0.5)
+    ]
 
 
 def suggestion(name: str, among: Iterable[str]) -> str:
@@ -84,12 +72,16 @@ def suggestion(name: str, among: Iterable[str]) -> str:
     near = nearest(name, among)
     if not near:
         return ""
-    return "; did you mean " + (" or ".join([", ".join(near[:-1]), near[-1]]) if len(near) > 1 else near[0]) + "?"
+    return (
+        "; did you mean "
+        + (" or ".join([", ".join(near[:-1]), near[-1]]) if len(near) > 1 else near[0])
+        + "?"
+    )
 
 
 def no_such_verb(resource: Resource, verb: str) -> NotSupported:
     """Return the error for a statement that no method of the resource serves."""
-    have = {}
+    have: dict[str, list[str]] = {}
     for method in resource.methods:
         for each in (method.verb, *method.also):
             have.setdefault(each.value, []).append(method.name)

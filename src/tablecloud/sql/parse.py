@@ -1,4 +1,5 @@
-"""A script to statements. SELECT is recognised by its first word and left to DuckDB; the rest is read here."""
+"""A script to statements. SELECT is recognised by its first word and left to DuckDB; the rest is read
+here."""
 
 from __future__ import annotations
 
@@ -23,11 +24,12 @@ from tablecloud.sql.statements import (
 def parse_script(text: str) -> list[Statement]:
     """Return the statements of a script, in order; spans are character offsets into `text`.
 
-    A statement that does not parse becomes `Malformed`, whose error is raised when its turn comes: the statements before
-    it still run.
+    A statement that does not parse becomes `Malformed`, whose error is raised when its turn comes: the
+    statements before it still run.
 
     Raises:
-        SqlSyntaxError: a string, a quoted name or a comment does not end, so that nothing after it can be read.
+        SqlSyntaxError: a string, a quoted name or a comment does not end, so that nothing after it can be
+        read.
     """
     return [_statement(text, group) for group in split(tokenize(text))]
 
@@ -55,7 +57,9 @@ def parse_one(cursor: Cursor) -> Statement:
         return _STATEMENTS[word](cursor)
     cursor.position -= 1
     if word in _REFUSED:
-        raise NotSupported(f"{word} is not supported", hint=_REFUSED[word], text=cursor.script, span=first.span)
+        raise NotSupported(
+            f"{word} is not supported", hint=_REFUSED[word], text=cursor.script, span=first.span
+        )
     raise _unknown(cursor, word)
 
 
@@ -64,7 +68,11 @@ def _unknown(cursor: Cursor, word: str) -> SqlSyntaxError:
 
     near = difflib.get_close_matches(word, [*_READING, *_STATEMENTS], n=1) if word else []
     error = cursor.error("expected a statement")
-    error.hint = f"did you mean {near[0]}?" if near else "statements begin with SELECT, INSERT, EXEC, SHOW and the like"
+    error.hint = (
+        f"did you mean {near[0]}?"
+        if near
+        else "statements begin with SELECT, INSERT, EXEC, SHOW and the like"
+    )
     return error
 
 
@@ -73,7 +81,9 @@ def _show(cursor: Cursor) -> Show:
     what = cursor.take("PROVIDERS, SERVICES, RESOURCES, METHODS or VERSION").value.upper()
     if what not in _SHOWN:
         cursor.position -= 1
-        raise cursor.error("SHOW knows PROVIDERS, SERVICES, RESOURCES, METHODS and VERSION; expected one of them")
+        raise cursor.error(
+            "SHOW knows PROVIDERS, SERVICES, RESOURCES, METHODS and VERSION; expected one of them"
+        )
     extended = cursor.take_word("EXTENDED") or extended
     name = None
     if _SHOWN[what]:
@@ -140,12 +150,20 @@ def _set(cursor: Cursor) -> SetVariable:
     else:
         value, minus = cursor.expect_value("a value")
     cursor.expect_end()
-    return SetVariable(script=cursor.script, span=cursor.span, name=".".join(name.parts), value=value, minus=minus)
+    return SetVariable(
+        script=cursor.script, span=cursor.span, name=".".join(name.parts), value=value, minus=minus
+    )
 
 
 _READING = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "PIVOT", "UNPIVOT", "SUMMARIZE")
 
-_SHOWN = {"PROVIDERS": "", "SERVICES": "provider", "RESOURCES": "service", "METHODS": "resource", "VERSION": ""}
+_SHOWN = {
+    "PROVIDERS": "",
+    "SERVICES": "provider",
+    "RESOURCES": "service",
+    "METHODS": "resource",
+    "VERSION": "",
+}
 
 _STATEMENTS: dict[str, Callable[[Cursor], Statement]] = {
     "INSERT": parse_insert,

@@ -1,4 +1,5 @@
-"""The statements that write: INSERT, UPDATE, REPLACE, DELETE and EXEC. Expressions inside stay spans for DuckDB."""
+"""The statements that write: INSERT, UPDATE, REPLACE, DELETE and EXEC. Expressions inside stay spans for
+DuckDB."""
 
 from __future__ import annotations
 
@@ -75,7 +76,9 @@ def parse_delete(cursor: Cursor) -> Modify:
     return _modify(cursor, Verb.DELETE, target, _alias(cursor), ())
 
 
-def _modify(cursor: Cursor, verb: Verb, target: Name, alias: str, assignments: tuple[Assignment, ...]) -> Modify:
+def _modify(
+    cursor: Cursor, verb: Verb, target: Name, alias: str, assignments: tuple[Assignment, ...]
+) -> Modify:
     where = None
     if cursor.take_word("WHERE"):
         where = cursor.span_until(cursor.find("RETURNING"), "a condition")
@@ -127,7 +130,8 @@ def _assignment_end(cursor: Cursor) -> int | None:
 
 
 def parse_exec(cursor: Cursor) -> Invoke:
-    """Return `EXEC resource.method [@a = v, …] [@@json = '{…}']`, its first word taken; commas are optional."""
+    """Return `EXEC resource.method [@a = v, …] [@@json = '{…}']`, its first word taken; commas are
+    optional."""
     target = cursor.expect_dotted("the name of a method")
     arguments: list[Argument] = []
     payload: Token | None = None

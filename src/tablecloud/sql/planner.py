@@ -50,7 +50,11 @@ def _plan(statement: Statement, scope: Scope) -> Plan:
         case Insert() | Modify():
             from tablecloud.sql.mutations import plan_insert, plan_modify
 
-            return plan_insert(statement, scope) if isinstance(statement, Insert) else plan_modify(statement, scope)
+            return (
+                plan_insert(statement, scope)
+                if isinstance(statement, Insert)
+                else plan_modify(statement, scope)
+            )
         case Invoke():
             from tablecloud.sql.invocations import plan_invoke
 
@@ -76,11 +80,14 @@ def _session_change(statement: Use | SetVariable, scope: Scope) -> SessionChange
     name = statement.provider.value
     for known in scope.catalog.providers():
         if known.casefold() == name.casefold():
-            return SessionChange(setting="provider", value=known, message=f"names without a provider mean {known}")
+            return SessionChange(
+                setting="provider", value=known, message=f"names without a provider mean {known}"
+            )
     from tablecloud.errors import UnknownProvider
 
     raise UnknownProvider(
-        f"there is no provider {name}{suggestion(name, scope.catalog.providers())}", hint="SHOW PROVIDERS lists them"
+        f"there is no provider {name}{suggestion(name, scope.catalog.providers())}",
+        hint="SHOW PROVIDERS lists them",
     )
 
 
@@ -90,7 +97,9 @@ def _metadata(statement: Show | Describe, scope: Scope) -> Table:
     catalog = scope.catalog
     if isinstance(statement, Describe):
         if statement.method:
-            return metadata.describe_method(catalog, full_path(statement.name.parts, scope), statement.extended)
+            return metadata.describe_method(
+                catalog, full_path(statement.name.parts, scope), statement.extended
+            )
         resource = find_resource(statement.name.parts, scope)
         return metadata.describe(catalog, tuple(resource.id.split(".")), statement.extended)
     path = full_path(statement.name.parts, scope) if statement.name else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ def cut(script: str, span: tuple[int, int]) -> Fragment:
     return join(script, [span])
 
 
-def join(script: str, parts: list[str | tuple[int, int]]) -> Fragment:
+def join(script: str, parts: Iterable[str | tuple[int, int]]) -> Fragment:
     """Return the fragment made of spans of the script and of words of ours, in order."""
     text, pieces = "", []
     for part in parts:

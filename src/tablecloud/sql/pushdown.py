@@ -1,8 +1,8 @@
 """What the predicates of a SELECT say about single columns: known values, and equalities between tables.
 
-Only `=`, IN and OR of these on one column bind; everything else only filters. A value moves along `a.x = b.x` into `b`
-where the predicate may restrict `b` (`Predicate.restricts`), never into the preserved side of an outer join: rows are
-left out of a scan only when no result row can need them.
+Only `=`, IN and OR of these on one column bind; everything else only filters. A value moves along `a.x =
+b.x` into `b` where the predicate may restrict `b` (`Predicate.restricts`), never into the preserved side of
+an outer join: rows are left out of a scan only when no result row can need them.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ def collect(bound: BoundQuery, parameters: Mapping[str, Scalar]) -> Facts:
     equalities: list[Equality] = []
     terms: list[Term] = []
     for predicate in bound.predicates:
-        given = _given(predicate.node, bound, parameters)
+        given = given_values(predicate.node, bound, parameters)
         terms.append(_term(predicate, bound, given))
         if given is not None:
             for table in predicate.restricts.intersection(given[0].tables):
-                _narrow(values, (table, given[0].name), given[1])
+                narrow(values, (table, given[0].name), given[1])
         equalities += _equalities(predicate, bound, parameters)
     equalities += _merge_equalities(bound)
     _spread(values, equalities)
@@ -81,7 +81,7 @@ def collect(bound: BoundQuery, parameters: Mapping[str, Scalar]) -> Facts:
 Given: TypeAlias = tuple[Reference, tuple[Scalar, ...]]
 
 
-def _given(node: Node, bound: BoundQuery, parameters: Mapping[str, Scalar]) -> Given | None:
+def given_values(node: Node, bound: BoundQuery, parameters: Mapping[str, Scalar]) -> Given | None:
     """Return the column and the values of `c = 1`, `1 = c`, `c IN (1, 2)` or an OR of these on one column."""
     match node.get("type"):
         case "COMPARE_EQUAL":
@@ -91,11 +91,13 @@ def _given(node: Node, bound: BoundQuery, parameters: Mapping[str, Scalar]) -> G
         case "COMPARE_IN":
             return _listed(node["children"][0], node["children"][1:], bound, parameters)
         case "CONJUNCTION_OR":
-            return _either([_given(child, bound, parameters) for child in node["children"]])
+            return _either([given_values(child, bound, parameters) for child in node["children"]])
     return None
 
 
-def _listed(column: Node, members: list[Node], bound: BoundQuery, parameters: Mapping[str, Scalar]) -> Given | None:
+def _listed(
+    column: Node, members: list[Node], bound: BoundQuery, parameters: Mapping[str, Scalar]
+) -> Given | None:
     reference = bound.reference(column)
     if reference is None:
         return None
@@ -126,7 +128,7 @@ def _distinct(values: list[Scalar]) -> tuple[Scalar, ...]:
     return tuple({(type(value), as_text(value)): value for value in values}.values())
 
 
-def _narrow(values: dict[ColumnKey, tuple[Scalar, ...]], key: ColumnKey, more: tuple[Scalar, ...]) -> bool:
+def narrow(values: dict[ColumnKey, tuple[Scalar, ...]], key: ColumnKey, more: tuple[Scalar, ...]) -> bool:
     """Intersect what is known of a column; return whether that changed it."""
     old = values.get(key)
     if old is None:
@@ -148,10 +150,12 @@ def _spread(values: dict[ColumnKey, tuple[Scalar, ...]], equalities: list[Equali
         for equality in equalities:
             source = (equality.source, equality.column or "")
             if equality.column is not None and source in values:
-                changed = _narrow(values, equality.target, values[source]) or changed
+                changed = narrow(values, equality.target, values[source]) or changed
 
 
-def _equalities(predicate: Predicate, bound: BoundQuery, parameters: Mapping[str, Scalar]) -> Iterator[Equality]:
+def _equalities(
+    predicate: Predicate, bound: BoundQuery, parameters: Mapping[str, Scalar]
+) -> Iterator[Equality]:
     node = predicate.node
     if node.get("type") != "COMPARE_EQUAL":
         return
@@ -188,7 +192,8 @@ def _merge_equalities(bound: BoundQuery) -> Iterator[Equality]:
 def rows_that_matter(
     expression: str, source: int, bound: BoundQuery, parameters: Mapping[str, Scalar]
 ) -> str:
-    """Return the expression, NULL for rows of the source that fail the predicates on it alone: they make no call."""
+    """Return the expression, NULL for rows of the source that fail the predicates on it alone: they make no
+    call."""
     tests = [
         f"({text})"
         for predicate in bound.predicates
@@ -199,7 +204,8 @@ def rows_that_matter(
 
 
 def _only_table(node: Node, bound: BoundQuery) -> int | None:
-    """Return the one cloud table that an expression is made of; None where there are more, none, or anything else."""
+    """Return the one cloud table that an expression is made of; None where there are more, none, or
+    anything else."""
     tables: set[int] = set()
     for each in walk(node):
         if is_query(each) or each.get("class") in ("LAMBDA", "WINDOW", "STAR"):
@@ -225,7 +231,9 @@ def _over_one_table(node: Node, bound: BoundQuery, parameters: Mapping[str, Scal
     return result
 
 
-def _replacements(node: Node, bound: BoundQuery, parameters: Mapping[str, Scalar]) -> Iterator[tuple[int, int, str]]:
+def _replacements(
+    node: Node, bound: BoundQuery, parameters: Mapping[str, Scalar]
+) -> Iterator[tuple[int, int, str]]:
     for each in walk(node):
         own = bound.tree.own_span(each)
         reference = bound.reference(each) if each.get("class") == "COLUMN_REF" else None
@@ -246,11 +254,9 @@ def _column_of(table: int, name: str) -> str:
 
 def _spelling(bound: BoundQuery, reference: Reference) -> str:
     resource = bound.tables[reference.tables[0]].resource
-    for method in resource.methods:
-        for each in (*method.columns, *method.parameters):
-            if each.name.casefold() == reference.name:
-                return each.name
-    return reference.name
+    names = [column.name for method in resource.methods for column in method.columns]
+    names += [parameter.name for method in resource.methods for parameter in method.parameters]
+    return next((name for name in names if name.casefold() == reference.name), reference.name)
 
 
 def _term(predicate: Predicate, bound: BoundQuery, given: Given | None) -> Term:

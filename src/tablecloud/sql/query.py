@@ -1,4 +1,5 @@
-"""A SELECT to a plan: scans in dependency order, and the user's own text with its table references replaced."""
+"""A SELECT to a plan: scans in dependency order, and the user's own text with its table references
+replaced."""
 
 from __future__ import annotations
 
@@ -109,7 +110,11 @@ class _QueryPlanner:
             if (reference := self.bound.reference(node)) and table.index in reference.tables and not term.key
         }
         error = missing_parameter(
-            table.resource, Verb.SELECT, self._constants(table), select_example(table.resource), used=used
+            table.resource.id,
+            table.resource.serving(Verb.SELECT),
+            self._constants(table),
+            select_example(table.resource),
+            used=used,
         )
         error.span = table.span
         return error
@@ -120,12 +125,13 @@ class _QueryPlanner:
         table, method = placement.table, placement.method
         bindings = tuple(self._bindings(table, method))
         dependent = tuple(self._dependent(placement))
-        bound_names = {each.parameter for each in (*bindings, *dependent)}
+        bound_names = {b.parameter for b in bindings} | {d.parameter for d in dependent}
         columns, parameter_columns = self._columns(table, method, bound_names)
         mine = [term for term in self.facts.terms if table.index in term.tables]
         expression, said = self._remote_filter(table, method, mine, bound_names)
         conjuncts = tuple(
-            ConjunctVerdict(text=term.text, verdict=_verdict(term, method, bound_names, said)) for term in mine
+            ConjunctVerdict(text=term.text, verdict=_verdict(term, method, bound_names, said))
+            for term in mine
         )
         return Scan(
             relation=relation(table.index),
@@ -162,7 +168,9 @@ class _QueryPlanner:
             yield DependentBinding(
                 parameter=parameter.name if parameter else equality.target[1],
                 relation=relation(equality.source),
-                expression=rows_that_matter(equality.expression, equality.source, self.bound, self.parameters),
+                expression=rows_that_matter(
+                    equality.expression, equality.source, self.bound, self.parameters
+                ),
             )
 
     def _columns(
@@ -226,7 +234,7 @@ class _QueryPlanner:
 
 def _why_unbound(term: Term, table: TableRef) -> str:
     if term.node.get("type") == "COMPARE_EQUAL" and table.index not in term.restricts:
-        return f"{term.text} cannot give {{}} a value: the outer join keeps the rows of {table.alias} that fail it"
+        return f"{term.text} cannot give {{}} a value: the outer join keeps rows that fail it"
     return f"{term.text} does not give {{}} a value: only =, IN and a join on it do"
 
 
@@ -245,13 +253,56 @@ def _elsewhere(resource: Resource, name: str) -> str:
     return "; ".join(f"{m.name} has it, and needs {', '.join(m.required) or 'nothing'}" for m in owners)
 
 
-# Aggregates and set-returning functions change how many rows there are; nothing in the tree tells them from others.
+# Aggregates and set-returning functions change how many rows there are; nothing in the tree tells them from
+# others.
 _ROW_BY_ROW = frozenset(
-    "lower upper trim ltrim rtrim length substr substring split_part replace concat left right json_extract "
-    "json_extract_string json_array_length json_type -> ->> + - * / % || ~~ !~~ strftime date_trunc date_part "
-    "round abs floor ceil regexp_extract regexp_replace regexp_matches contains starts_with struct_pack row".split()
+    [
+        "lower",
+        "upper",
+        "trim",
+        "ltrim",
+        "rtrim",
+        "length",
+        "substr",
+        "substring",
+        "split_part",
+        "replace",
+        "concat",
+        "left",
+        "right",
+        "json_extract",
+        "json_extract_string",
+        "json_array_length",
+        "json_type",
+        "->",
+        "->>",
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        "||",
+        "~~",
+        "!~~",
+        "strftime",
+        "date_trunc",
+        "date_part",
+        "round",
+        "abs",
+        "floor",
+        "ceil",
+        "regexp_extract",
+        "regexp_replace",
+        "regexp_matches",
+        "contains",
+        "starts_with",
+        "struct_pack",
+        "row",
+    ]
 )
-_QUIET = frozenset({"COLUMN_REF", "CASE", "STAR", "CONSTANT", "PARAMETER", "CAST", "TYPE", "COMPARISON", "CONJUNCTION"})
+_QUIET = frozenset(
+    {"COLUMN_REF", "CASE", "STAR", "CONSTANT", "PARAMETER", "CAST", "TYPE", "COMPARISON", "CONJUNCTION"}
+)
 
 
 def _row_limit(root: Node, parameters: dict[str, Scalar]) -> int | None:
@@ -275,7 +326,9 @@ def _row_limit(root: Node, parameters: dict[str, Scalar]) -> int | None:
 def _row_by_row(item: Node) -> bool:
     for node in walk(item):
         kind = node.get("class")
-        allowed = kind is None or kind in _QUIET or (kind == "OPERATOR" and node.get("type") != "GROUPING_FUNCTION")
+        allowed = (
+            kind is None or kind in _QUIET or (kind == "OPERATOR" and node.get("type") != "GROUPING_FUNCTION")
+        )
         if kind in ("FUNCTION", "LAMBDA"):
             allowed = str(node.get("function_name", "->")).casefold() in _ROW_BY_ROW
         if not allowed:

@@ -1,13 +1,14 @@
 """Conjuncts that a list method can filter by itself, as the expression that its filter parameter takes.
 
-A remote filter may let rows through, it must not lose one: only operators that the document lists are used, only
-constants, and DuckDB filters again.
+A remote filter may let rows through, it must not lose one: only operators that the document lists are used,
+only constants, and DuckDB filters again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 
 from tablecloud.catalog.model import Column, Method, RemoteFilter
 from tablecloud.sql.bound import BoundQuery
@@ -92,12 +93,12 @@ def _text(comparison: _Comparison) -> str | None:
 
 def _timestamp(text: str) -> str | None:
     """Return a moment as RFC 3339 in UTC; None where DuckDB might read it in another way than we do."""
-    from datetime import datetime, timezone
+    from datetime import datetime
 
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

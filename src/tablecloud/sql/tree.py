@@ -1,7 +1,8 @@
-"""DuckDB's parse tree of a SELECT, as far as we read it: nodes as JSON objects, their place, and how to walk them.
+"""DuckDB's parse tree of a SELECT, as far as we read it: nodes as JSON objects, their place, and how to
+walk them.
 
-The nodes stay plain JSON on purpose. Whatever DuckDB adds to its grammar is still walked, so that no column reference
-is overlooked; typed records are made in `bind` from the few kinds we understand.
+The nodes stay plain JSON on purpose. Whatever DuckDB adds to its grammar is still walked, so that no column
+reference is overlooked; typed records are made in `bind` from the few kinds we understand.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ class Tree:
         return (self.to_character(location), self.to_character(location + length))
 
     def span(self, node: Node) -> tuple[int, int] | None:
-        """Return the place of the node with all that is below it; None where that is not one balanced run of text."""
+        """Return the place of the node with all that is below it; None where that is not one balanced run
+        of text."""
         spans = [span for each in walk(node) if (span := self.own_span(each))]
         if not spans:
             return None

@@ -20,7 +20,8 @@ _TEXT = {"VARCHAR", "TEXT", "STRING", "CHAR", "DATE", "UUID"}
 
 
 def constant(node: Node, parameters: Mapping[str, Scalar]) -> Constant | None:
-    """Return the value of a literal, a prepared value, or a cast, sign or concatenation of these; else None."""
+    """Return the value of a literal, a prepared value, or a cast, sign or concatenation of these; else
+    None."""
     match node.get("class"):
         case "CONSTANT":
             return _literal(node.get("literal") or {})
@@ -48,7 +49,7 @@ def prepared(name: str, parameters: Mapping[str, Scalar]) -> Scalar:
 def token_value(token: Token, minus: bool, parameters: Mapping[str, Scalar]) -> Scalar:
     """Return the value that a token of EXEC or SET stands for."""
     if token.kind is Kind.PARAMETER:
-        return prepared("1" if token.value == "?" else token.value[1:], parameters)
+        return prepared(token.value[1:], parameters)
     if token.kind is Kind.NUMBER:
         number = _number(token.value.replace("_", ""))
         return -number if minus else number
