@@ -1,4 +1,4 @@
-"""The relational engine: DuckDB's parser, and one in-memory database a query. Alone imports duckdb.
+"""The relational engine: DuckDB's parser, and one private in-memory namespace a query. Alone imports duckdb.
 
 It knows relations, Arrow and SQL text; nothing of calls, tables in the cloud, or sessions.
 """
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
     from arro3.core import RecordBatch, RecordBatchReader
 
+_INSTANCE_LOCK = threading.Lock()
 BATCH_ROWS = 4096
 """Rows of one output batch: small enough that the first rows show early, large enough to cost nothing."""
 
@@ -50,7 +51,11 @@ class Rows:
 
 
 class Database:
-    """One in-memory database. One thread runs queries on it; `interrupt` may come from another."""
+    """The relations of one query. One thread runs queries on it; `interrupt` may come from another.
+
+    Opening a DuckDB database takes 16 ms, so that all queries with the same settings share one, and its memory
+    limit. Everything a query makes is temporary there, and so its own: other queries cannot see it.
+    """
 
     def __init__(self, settings: DatabaseSettings | None = None) -> None:
         import duckdb
@@ -58,7 +63,8 @@ class Database:
         self._duckdb = duckdb
         self._lock = threading.Lock()
         self._closed = False
-        self._connection = duckdb.connect(":memory:", config=_options(settings or DatabaseSettings()))
+        with _INSTANCE_LOCK:
+            self._connection = _instance(settings or DatabaseSettings()).cursor()
         self._connection.execute("SET TimeZone = 'UTC'")
 
     def stream(self, relation: str, reader: RecordBatchReader) -> None:
@@ -73,7 +79,7 @@ class Database:
         """
         source = f"landing {relation}"
         self._connection.register(source, reader)
-        self.run(f"CREATE TABLE {quoted(relation)} AS FROM {quoted(source)}")
+        self.run(f"CREATE TEMP TABLE {quoted(relation)} AS FROM {quoted(source)}")
         self._connection.unregister(source)
 
     def run(self, sql: str) -> None:
@@ -134,6 +140,13 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+@cache
+def _instance(settings: DatabaseSettings) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect(":memory:", config=_options(settings))
+
+
 def _options(settings: DatabaseSettings) -> dict[str, str | bool | int | float | list[str]]:
     # No query of a user may make DuckDB download code.
     options: dict[str, str | bool | int | float | list[str]] = {
@@ -179,16 +192,6 @@ def _translated(error: Exception) -> SqlError | Cancelled:
     return QueryFailed(message, hint=hint)
 
 
-_PARSER_LOCK = threading.Lock()
-
-
-@cache
-def _parser() -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    return duckdb.connect(":memory:", config={"threads": "1"})
-
-
 def parse_select(text: str) -> bytes:
     """Return DuckDB's parse tree of one SELECT (or WITH, VALUES, FROM …) as the JSON of `json_serialize_sql`.
 
@@ -200,8 +203,9 @@ def parse_select(text: str) -> bytes:
     """
     import msgspec
 
-    with _PARSER_LOCK:
-        row = _parser().execute("SELECT json_serialize_sql(?::VARCHAR)", [text]).fetchone()
+    with _INSTANCE_LOCK:
+        parser = _instance(DatabaseSettings())
+        row = parser.execute("SELECT json_serialize_sql(?::VARCHAR)", [text]).fetchone()
     tree: bytes = row[0].encode() if row else b"{}"
     if not tree.startswith(b'{"error":true'):
         return tree

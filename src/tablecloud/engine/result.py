@@ -74,7 +74,7 @@ class Result:
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield rows as tuples of Python values."""
         for batch in self.batches():
-            columns: list[list[Any]] = [batch.column(i).to_pylist() for i in range(len(self.columns))]
+            columns: list[Any] = [batch.column(i).to_pylist() for i in range(len(self.columns))]
             for index, column in enumerate(self.columns):
                 if column.type == "HUGEINT":
                     # Arrow has no integer that wide: it travels as a decimal.
