@@ -42,8 +42,6 @@ def print_error(error: TablecloudError, stream: TextIO | None = None) -> None:
     """Print what happened, where in the text, and what to do next."""
     out = stream or sys.stderr
     out.write(f"{paint('error:', '1;31', out)} {_explain(error)}\n")
-    if error.hint:
-        out.write(f"{paint('hint:', '36', out)} {error.hint}\n")
     out.flush()
 
 
@@ -64,5 +62,5 @@ def _explain(error: TablecloudError) -> str:
     if isinstance(error, SqlError) and error.text is not None and error.span is not None:
         from tablecloud.sql.pointing import render
 
-        return render(error)
-    return error.message
+        return render(error)  # with the line, the caret and the hint
+    return f"{error.message}\nhint: {error.hint}" if error.hint else error.message
