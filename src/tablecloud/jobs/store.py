@@ -189,9 +189,6 @@ class Store:
 
         def work(connection: sqlite3.Connection) -> Job | None:
             values = {"uid": job.uid, "revision": job.revision, **claim_values(claim)}
-            current = one_job(connection, sql.JOB_BY_UID, uid=job.uid)
-            if current is None or current.state is not State.RUNNING:
-                return None
             changed = connection.execute(sql.SET_ATTEMPT, values).rowcount
             return known_job(connection, job.uid) if changed else None
 

@@ -371,6 +371,19 @@ class TestRetry:
 
 
 class TestTrouble:
+    def test_a_lost_attempt_is_swept_before_its_job_ends(self, bench: Bench, monkeypatch) -> None:
+        job = running(bench)
+        bench.store.cancel("demo", job.job_id, actor="user:me", now=bench.clock.now())
+        bench.executor.vanish(job)
+        states = []
+        cleanup = bench.executor.cleanup
+        monkeypatch.setattr(
+            bench.executor, "cleanup", lambda ref: (states.append(bench.read(job).state), cleanup(ref))
+        )
+        bench.step()
+        assert states[0] is State.CANCELLING
+        assert bench.read(job).state is State.CANCELLED
+
     def test_a_sweep_that_fails_is_tried_again(self, bench: Bench, monkeypatch) -> None:
         job = running(bench)
         bench.executor.exit(job)

@@ -216,6 +216,15 @@ class TestCreate:
         failures = [future.exception() for future in futures]
         assert [isinstance(failure, JobExists) for failure in failures] == [False, True] * 50
 
+    def test_what_a_failing_write_did_before_it_failed_is_undone(self, store: Store) -> None:
+        def half(connection: sqlite3.Connection) -> None:
+            connection.execute(statements.SET_POLICY, {"resource": "r", "document": "{}", "revision": 1})
+            raise StaleRevision("not after all")
+
+        with pytest.raises(StaleRevision):
+            store._writer.submit(half).result()
+        assert store.policy("r") is None
+
     def test_a_defect_in_one_write_does_not_disturb_its_neighbours(self, store: Store) -> None:
         broken, well = create(store, "broken"), create(store, "well")
         gate = threading.Event()
