@@ -82,3 +82,42 @@ def test_folder_is_closed_to_others(bench: Bench) -> None:
     ref = bench.start("pass")
     bench.finish(ref)
     assert Path(ref["folder"]).stat().st_mode & 0o077 == 0
+
+
+def test_a_job_runs_from_its_document_to_its_model(bench: Bench) -> None:
+    source = """
+        import argparse, json, os, pathlib
+        flags = argparse.ArgumentParser()
+        flags.add_argument('--job-dir')
+        flags.add_argument('--epochs', type=int)
+        given = flags.parse_args()
+        host, port = json.loads(os.environ['TF_CONFIG'])['cluster']['chief'][0].split(':')
+        model = pathlib.Path(os.environ['AIP_MODEL_DIR'])
+        model.mkdir()
+        (model / 'model.txt').write_text(f'{given.job_dir} {given.epochs} {int(port) > 0} {os.getcwd()}')
+    """
+    bucket = bench.root / "gcs" / "bucket"
+    bucket.mkdir(parents=True)
+    source_archive(bucket, "trainer", modules={"task": textwrap.dedent(source)})
+    training = {
+        "packageUris": ["gs://bucket/trainer-0.1.tar.gz"],
+        "pythonModule": "trainer.task",
+        "args": ["--epochs", "3"],
+        "jobDir": "gs://bucket/out",
+    }
+    for attempt in (1, 2):  # the second finds the packages installed
+        job = Job(
+            uid="00000000000a",
+            project="p",
+            job_id="j",
+            state=State.PREPARING,
+            document={"trainingInput": training},
+            create_time=0.0,
+        )
+        spec = build_attempt(job, attempt, f"token-{attempt}", ServiceSettings(root=bench.root))
+        seen = bench.finish(bench.start_spec(spec))
+        assert (seen.failed, seen.replicas[0].exit_code) == (None, 0), bench.lines(bench.refs[-1])
+        model = bucket / "out" / "model" / "model.txt"
+        assert model.read_text() == f"gs://bucket/out 3 True {spec.folder}/work"
+        model.unlink()
+        model.parent.rmdir()
