@@ -93,7 +93,16 @@ class Job:
     """How many attempts were claimed; 0 while never claimed."""
     executor: str | None = None
     ref: dict[str, Any] | None = None
-    """What the executor needs to find the attempt again; written before anything is started."""
+    """What the executor needs to find the attempt again; written before anything is started.
+
+    None once the attempt was cleaned up.
+    """
+    token: str | None = None
+    """The fencing token of the attempt."""
+    user_restarts: int = 0
+    """How many attempts followed a failure of the program itself; the others followed lost machines."""
+    not_before: float | None = None
+    """Until when the next attempt waits, after a lost one."""
     wait_deadline: float | None = None
     run_deadline: float | None = None
     cancel_reason: Reason | None = None
@@ -105,6 +114,30 @@ class Job:
     def name(self) -> str:
         """The key users know: `projects/{project}/jobs/{job_id}`."""
         return f"projects/{self.project}/jobs/{self.job_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What `create` needs to know of a job; the store adds the rest."""
+
+    project: str
+    job_id: str
+    document: dict[str, Any]
+    labels: dict[str, str] = field(default_factory=dict)
+    priority: int = 0
+    wait_seconds: float | None = None
+    """How long it may wait for RUNNING, from its creation; None is for ever."""
+    run_seconds: float | None = None
+    """How long it may be RUNNING."""
+    actor: str = "user:local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPolicy:
+    """An access policy and how often it was set."""
+
+    document: dict[str, Any]
+    revision: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
