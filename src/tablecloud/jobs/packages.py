@@ -205,13 +205,11 @@ def _pip(environment: Path, arguments: Sequence[str]) -> None:
 
 
 def _reason(lines: Sequence[str]) -> str:
-    """Return what pip's output says went wrong: the last words of a build that failed, then pip's own errors."""
+    """Return what pip said went wrong: the last words of a build that failed, then pip's own errors."""
     ends = [number for number, line in enumerate(lines) if line == "[end of output]"]
     words = [lines[number - 1] for number in ends if number]
     words += [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return " ".join(words[:3]) or next(
-        (line for line in reversed(lines) if line), "pip failed without a word."
-    )
+    return " ".join(words[:3]) or next(filter(None, reversed(lines)), "pip failed without a word.")
 
 
 def _digest(archives: Sequence[str]) -> str:

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from job_archives import source_archive
 from process_bench import Bench
 
 from tablecloud.errors import ExecutorError
 from tablecloud.jobs.executors import process
 from tablecloud.jobs.executors.process import ProcessExecutor
+from tablecloud.jobs.layout import build_attempt
+from tablecloud.jobs.model import Job, State
+from tablecloud.jobs.settings import ServiceSettings
 
 
 def test_other_systems_are_refused_with_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +105,7 @@ def test_a_job_runs_from_its_document_to_its_model(bench: Bench) -> None:
     bucket.mkdir(parents=True)
     source_archive(bucket, "trainer", modules={"task": textwrap.dedent(source)})
     training = {
+        "runtimeVersion": "2.11",
         "packageUris": ["gs://bucket/trainer-0.1.tar.gz"],
         "pythonModule": "trainer.task",
         "args": ["--epochs", "3"],
@@ -116,7 +122,7 @@ def test_a_job_runs_from_its_document_to_its_model(bench: Bench) -> None:
         )
         spec = build_attempt(job, attempt, f"token-{attempt}", ServiceSettings(root=bench.root))
         seen = bench.finish(bench.start_spec(spec))
-        assert (seen.failed, seen.replicas[0].exit_code) == (None, 0), bench.lines(bench.refs[-1])
+        assert (seen.failed, seen.replicas[0].exit_code) == (None, 0), bench.lines(bench.refs[-1])[-9:]
         model = bucket / "out" / "model" / "model.txt"
         assert model.read_text() == f"gs://bucket/out 3 True {spec.folder}/work"
         model.unlink()
