@@ -170,3 +170,12 @@ def test_tail_reaches_back_over_attempts_and_the_service(tmp_path: Path, clock: 
     log.append(service_line(150, "between"))
     assert [entry.message for entry in log.tail(3)] == ["b", "between", "c"]
     assert [entry.message for entry in log.tail(99)] == ["a", "b", "between", "c"]
+
+
+@pytest.mark.parametrize("count", [1, 7, 500, 1999])
+def test_tail_of_a_long_segment_is_exact(tmp_path: Path, clock: list[float], count: int) -> None:
+    written = segments(tmp_path)
+    block = b"".join(b"line %d %s\n" % (number, b"x" * (number % 300)) for number in range(2000))
+    written.append("master-replica-0", "I", block)
+    log = JobLog(tmp_path, UID)
+    assert log.tail(count) == [entry for _, entry in log.read(limit=5000)][-count:]
