@@ -293,10 +293,7 @@ class Store:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = self._idle.get_nowait()
-        except queue.Empty:
-            connection = open_reader(self._path)
+        connection = self._connection()
         try:
             yield connection
         except sqlite3.Error as error:
@@ -304,6 +301,16 @@ class Store:
             raise explain(error, self._path) from error
         finally:
             self._idle.put(connection)
+
+    def _connection(self) -> sqlite3.Connection:
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            pass
+        try:
+            return open_reader(self._path)
+        except sqlite3.Error as error:
+            raise explain(error, self._path) from error
 
 
 def _named(connection: sqlite3.Connection, project: str, job_id: str) -> Job:
