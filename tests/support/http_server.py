@@ -1,8 +1,8 @@
 """A loopback HTTP/1.1 server for tests and benchmarks: latency, 429, 5xx, reset, slow body, paging.
 
-In a test: `with HttpServer(respond) as server:`, where `respond(Seen) -> Reply`; `server.seen` lists what came.
-As a program: `python http_server.py --port 0` prints its address and serves `respond_by_query`, whose switches
-are query parameters: `/items?size=10&pages=3&delay=0.05`, `/status?code=503&times=2&retry_after=1`, `/reset`,
+In a test: `with HttpServer(respond) as server:`, where `respond(Seen) -> Reply`; `server.seen` lists them.
+As a program: `python http_server.py --port 0` prints its address and serves `respond_by_query`, with switches
+in the query: `/items?size=10&pages=3&delay=0.05`, `/status?code=503&times=2&retry_after=1`, `/reset`,
 `/slow`.
 Standard library only.
 """
