@@ -119,8 +119,8 @@ class Creations:
             self._fail(operation, Failure(code=INTERNAL, message="An internal error has occurred."))
 
     def _fail(self, operation: Operation, failure: Failure) -> None:
-        self._store.end_creation(operation, failure=failure, now=self._clock.now())
         self.remove_files(operation.version_uid or "")
+        self._store.end_creation(operation, failure=failure, now=self._clock.now())
 
 
 def _log(error: Exception) -> None:
