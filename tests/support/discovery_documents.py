@@ -22,9 +22,16 @@ def record(**properties: JsonObject) -> JsonObject:
     return {"type": "object", "properties": properties}
 
 
-def method(http: str, path: str, *, flat: str = "", response: str = "", request: str = "", **parameters: JsonObject) -> JsonObject:
+def method(
+    http: str, path: str, *, flat: str = "", response: str = "", request: str = "", **parameters: JsonObject
+) -> JsonObject:
     """One method; its id is put in by `document`."""
-    made: JsonObject = {"httpMethod": http, "path": path, "parameters": parameters, "description": f"{http} it. More."}
+    made: JsonObject = {
+        "httpMethod": http,
+        "path": path,
+        "parameters": parameters,
+        "description": f"{http} it. More.",
+    }
     if flat:
         made["flatPath"] = flat
     if response:
@@ -50,26 +57,42 @@ SCHEMAS: JsonObject = {
     "Book": BOOK,
     "Author": record(name=STRING),
     "ListBooksResponse": record(books=array("Book"), nextPageToken=STRING, warnings=array("Author")),
-    "Operation": record(name=STRING, done={"type": "boolean"}, error={"type": "object"}, response={"type": "object"}),
+    "Operation": record(
+        name=STRING, done={"type": "boolean"}, error={"type": "object"}, response={"type": "object"}
+    ),
 }
+
+IN_BOOKS = "v1/shelves/{shelvesId}/books"
+ONE_BOOK = "v1/shelves/{shelvesId}/books/{booksId}"
+MASK = {"type": "string", "format": "google-fieldmask", "location": "query"}
+SIZE = {"type": "integer", "format": "int32", "location": "query"}
 
 SHELF_BOOKS: JsonObject = {
     "list": method(
-        "GET", "v1/{+parent}/books", flat="v1/shelves/{shelvesId}/books", response="ListBooksResponse",
-        parent=NAME, pageToken=TOKEN, pageSize={"type": "integer", "format": "int32", "location": "query"}, alt=TOKEN,
+        "GET",
+        "v1/{+parent}/books",
+        flat=IN_BOOKS,
+        response="ListBooksResponse",
+        parent=NAME,
+        pageToken=TOKEN,
+        pageSize=SIZE,
+        alt=TOKEN,
     ),
-    "get": method("GET", "v1/{+name}", flat="v1/shelves/{shelvesId}/books/{booksId}", response="Book", name=NAME),
+    "get": method("GET", "v1/{+name}", flat=ONE_BOOK, response="Book", name=NAME),
     "create": method(
-        "POST", "v1/{+parent}/books", flat="v1/shelves/{shelvesId}/books", response="Operation", request="Book", parent=NAME,
+        "POST", "v1/{+parent}/books", flat=IN_BOOKS, response="Operation", request="Book", parent=NAME
     ),
-    "delete": method("DELETE", "v1/{+name}", flat="v1/shelves/{shelvesId}/books/{booksId}", name=NAME),
+    "delete": method("DELETE", "v1/{+name}", flat=ONE_BOOK, name=NAME),
     "patch": method(
-        "PATCH", "v1/{+name}", flat="v1/shelves/{shelvesId}/books/{booksId}", response="Book", request="Book", name=NAME,
-        updateMask={"type": "string", "format": "google-fieldmask", "location": "query"},
+        "PATCH", "v1/{+name}", flat=ONE_BOOK, response="Book", request="Book", name=NAME, updateMask=MASK
     ),
-    "getIamPolicy": method("GET", "v1/{+resource}:getIamPolicy", flat="v1/shelves/{shelvesId}/books/{booksId}:getIamPolicy", resource=NAME),
-}  # fmt: skip
-OPERATIONS: JsonObject = {"get": method("GET", "v1/{+name}", flat="v1/operations/{operationsId}", response="Operation", name=NAME)}
+    "getIamPolicy": method(
+        "GET", "v1/{+resource}:getIamPolicy", flat=ONE_BOOK + ":getIamPolicy", resource=NAME
+    ),
+}
+OPERATIONS: JsonObject = {
+    "get": method("GET", "v1/{+name}", flat="v1/operations/{operationsId}", response="Operation", name=NAME)
+}
 
 
 def document(
@@ -107,7 +130,7 @@ def encoded(*arguments: Any, **options: Any) -> bytes:
 
 
 def folder_source(folder: Path, *documents: JsonObject, preferred: dict[str, str] | None = None) -> Source:
-    """Write documents below a folder and return the source of them; its overlays are in `overlays` beside them."""
+    """Write documents below a folder and return the source of them; its overlays go to `overlays` there."""
     place = folder / "documents"
     place.mkdir(parents=True, exist_ok=True)
     (folder / "overlays").mkdir(exist_ok=True)

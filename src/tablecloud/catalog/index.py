@@ -14,6 +14,7 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -190,9 +191,11 @@ class Index:
     def _remove_old_builds(self) -> None:
         from shutil import rmtree
 
-        others = [f for f in self._folder.parent.iterdir() if f.is_dir() and f != self._folder]
-        for folder in sorted(others, key=lambda f: f.stat().st_mtime, reverse=True)[_KEPT_BUILDS:]:
-            rmtree(folder, ignore_errors=True)
+        # Another process may be doing the same: what is gone already is as good.
+        with suppress(OSError):
+            others = [f for f in self._folder.parent.iterdir() if f.is_dir() and f != self._folder]
+            for folder in sorted(others, key=lambda f: f.stat().st_mtime, reverse=True)[_KEPT_BUILDS:]:
+                rmtree(folder, ignore_errors=True)
 
 
 def _file_name(provider: str, service: str) -> str:

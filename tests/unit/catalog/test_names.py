@@ -10,12 +10,15 @@ from tablecloud.catalog.names import DocumentTitle, highest_stable, name_service
 
 def titles(*specs: str) -> list[DocumentTitle]:
     return [
-        DocumentTitle(name=s.split(":")[0], version=s.split(":")[1], file=s.replace(":", ".") + ".json") for s in specs
+        DocumentTitle(name=s.split(":")[0], version=s.split(":")[1], file=s.replace(":", ".") + ".json")
+        for s in specs
     ]
 
 
 def service_names(specs: list[str], preferred: dict[str, str] | None = None) -> dict[str, str]:
-    return {f"{s.title.name}:{s.title.version}": s.name for s in name_services(titles(*specs), preferred or {})}
+    return {
+        f"{s.title.name}:{s.title.version}": s.name for s in name_services(titles(*specs), preferred or {})
+    }
 
 
 def table_names(rows: dict[str, str]) -> dict[str, str]:
@@ -24,7 +27,11 @@ def table_names(rows: dict[str, str]) -> dict[str, str]:
 
 
 def test_the_index_decides_which_version_stands_bare() -> None:
-    assert service_names(["c:alpha", "c:v1", "c:v2"], {"c": "v1"}) == {"c:alpha": "c_alpha", "c:v1": "c", "c:v2": "c_v2"}
+    assert service_names(["c:alpha", "c:v1", "c:v2"], {"c": "v1"}) == {
+        "c:alpha": "c_alpha",
+        "c:v1": "c",
+        "c:v2": "c_v2",
+    }
 
 
 def test_without_the_index_the_highest_stable_version_stands_bare() -> None:
@@ -71,7 +78,10 @@ def test_different_rows_get_the_shortest_telling_suffix() -> None:
 
 
 def test_a_path_of_one_segment_keeps_its_name() -> None:
-    assert table_names({"jobs": "A", "projects.jobs": "B"}) == {"jobs": "jobs", "projects.jobs": "projects_jobs"}
+    assert table_names({"jobs": "A", "projects.jobs": "B"}) == {
+        "jobs": "jobs",
+        "projects.jobs": "projects_jobs",
+    }
 
 
 def test_resources_that_list_nothing_stay_apart() -> None:

@@ -36,14 +36,22 @@ def test_the_version_of_the_path_counts_and_must_offer_a_poll() -> None:
 
 
 def test_a_version_in_the_service_path_stands_before_the_poll() -> None:
-    tree = {"b": {"create": method("POST", "b", response="Operation")}, "o": {"get": method("GET", "{+name}", response="Operation")}}
+    tree = {
+        "b": {"create": method("POST", "b", response="Operation")},
+        "o": {"get": method("GET", "{+name}", response="Operation")},
+    }
     rule = only(encoded(tree, service_path="lib/v1/"), "b", "create").long_running
     assert rule is not None and rule.poll == "lib/v1/{+name}"
 
 
 def test_a_linked_operation_is_polled_by_its_link() -> None:
     schemas = {**SCHEMAS, "Op": LINKED}
-    tree = {"b": {n: method(h, "b", response="Op") for n, h in (("insert", "POST"), ("delete", "DELETE"), ("get", "GET"))}}
+    tree = {
+        "b": {
+            n: method(h, "b", response="Op")
+            for n, h in (("insert", "POST"), ("delete", "DELETE"), ("get", "GET"))
+        }
+    }
     data = encoded(tree, schemas=schemas)
     rule = only(data, "b", "insert").long_running
     assert rule is not None

@@ -8,7 +8,7 @@ import pytest
 from discovery_documents import array, record
 
 from tablecloud.catalog.model import Form
-from tablecloud.catalog.readers.document import DocumentMethod, Schemas, SchemaName
+from tablecloud.catalog.readers.document import DocumentMethod, SchemaName, Schemas
 from tablecloud.catalog.readers.rows import RowShape, columns_of, row_name, row_shape
 
 THING = record(name={"type": "string"})
@@ -21,7 +21,9 @@ def schemas(**named: Any) -> Schemas:
     return Schemas({name: msgspec.Raw(json.dumps(schema).encode()) for name, schema in texts.items()})
 
 
-def shape(envelope: Any, *, segment: str = "things", subject: str = "", form: Form = Form.TABLE, name: str = "list") -> RowShape:
+def shape(
+    envelope: Any, *, segment: str = "things", subject: str = "", form: Form = Form.TABLE, name: str = "list"
+) -> RowShape:
     method = DocumentMethod(id="x", http_method="GET", path="", response=SchemaName(ref="Envelope"))
     return row_shape(schemas(Envelope=envelope), name, method, form, segment, subject)
 
@@ -65,7 +67,9 @@ def test_rows_that_are_no_objects_have_one_column() -> None:
 
 def test_two_resources_of_one_item_schema_have_one_row_name() -> None:
     def named(envelope: Any) -> str:
-        methods = {"list": DocumentMethod(id="x", http_method="GET", path="", response=SchemaName(ref="Envelope"))}
+        methods = {
+            "list": DocumentMethod(id="x", http_method="GET", path="", response=SchemaName(ref="Envelope"))
+        }
         return row_name(schemas(Envelope=envelope), methods, "things")
 
     assert named(record(things=array("Thing"))) == named(record(rows=array("Thing"))) == "Thing"
