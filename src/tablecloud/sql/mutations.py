@@ -4,7 +4,7 @@ each sets."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tablecloud.catalog.model import Method, Resource, Verb
 from tablecloud.errors import MissingParameter
@@ -130,6 +130,7 @@ class _Draft:
             target = find_target(method, name)
             if target is None:
                 continue
+            target = replace(target, column=target.parameter or target.column)
             fitting = self._fitting(method, target, values)
             if len(fitting) == 1:
                 parts.append(_Part(target=target, expression=quote_value(fitting[0])))
@@ -209,17 +210,10 @@ class _Draft:
     def missing(self) -> MissingParameter:
         """Return the error for values that are still needed."""
         words = "DELETE FROM" if self.statement.verb is Verb.DELETE else self.statement.verb.value
-        setting = (
-            f" SET {self.resource.serving(self.statement.verb)[0].body[0].name} = …" if self._sets else ""
-        )
+        sets = self.statement.assignments
+        setting = f" SET {sets[0].column.value} = …" if sets else ""
         example = Example(template=f"{words} {self.resource.id}{setting} WHERE {{}}")
         return _missing(self.resource, self.statement.verb, self.given, example, self.statement.target.span)
-
-    @property
-    def _sets(self) -> bool:
-        return self.statement.verb is not Verb.DELETE and bool(
-            self.resource.serving(self.statement.verb)[0].body
-        )
 
 
 def _value_list(column: str, values: list[Scalar]) -> str:
