@@ -197,6 +197,18 @@ def test_retry_after_holds_back_every_call_to_the_host(transport: Transport) -> 
         assert throttled.stats.retries == 1
 
 
+def test_a_service_that_takes_few_at_a_time_serves_all() -> None:
+    def respond(seen: Seen) -> Reply:
+        return Reply(status=429) if server.in_flight > 5 else Reply(delay=0.005)
+
+    patient = RetryPolicy(first_delay=0.005, longest_delay=0.1)
+    with HttpServer(respond) as server, Transport(TransportSettings(), as_is) as transport:
+        calls = [transport.start(attempt(get(server.url), patient)) for _ in range(100)]
+        assert [call.result(20).status for call in calls] == [200] * 100
+        # Without a limit that adapts, all would come back again and again.
+        assert len(server.seen) < 400
+
+
 def test_no_more_in_flight_than_the_limit() -> None:
     with (
         HttpServer(respond_by_query()) as server,
@@ -452,6 +464,15 @@ def test_a_time_out_while_connecting() -> None:
         for filler in fillers:
             filler.close()
     assert (failure.kind, failure.sent) == ("connect", False)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [get("http://größe.test/"), get("http://127.0.0.1:1/", headers=(("X-A", "größe"),)), get("http://")],
+)
+def test_a_request_that_cannot_be_spelled(transport: Transport, request_: Request) -> None:
+    failure = failure_of(transport, request_)
+    assert (failure.kind, failure.sent) == ("request", False)
 
 
 def test_an_answer_over_the_limit() -> None:
