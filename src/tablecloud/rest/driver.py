@@ -33,11 +33,18 @@ if TYPE_CHECKING:
     from tablecloud.rest.transport import Call
 
 
+# Calls that go to an https host before it has answered: enough to be quick, few enough to learn whether one
+# connection carries all of them, instead of shaking hands 200 times.
+_SCOUTS = 8
+
+
 @dataclass(slots=True)
 class _Lane:
     """The calls to one host with one credential: their limit, and those that wait for their turn."""
 
     limiter: Limiter
+    known: bool
+    """Whether the host has answered, or need not be known."""
     waiting: deque[tuple[Call[Any], Request]] = field(default_factory=deque)
     alarm: bool = False
 
@@ -223,10 +230,11 @@ class Driver:
         self._admit(lane)
 
     def _lane(self, request: Request) -> _Lane:
-        key = (urlsplit(request.url).netloc, "" if request.anonymous else request.provider)
+        parts = urlsplit(request.url)
+        key = (parts.netloc, "" if request.anonymous else request.provider)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = _Lane(Limiter(self._settings.concurrency))
+            lane = self._lanes[key] = _Lane(Limiter(self._settings.concurrency), parts.scheme != "https")
         return lane
 
     def _admit(self, lane: _Lane) -> None:
@@ -235,6 +243,8 @@ class Driver:
         while lane.waiting and not self._stopping:
             if not lane.limiter.ready(now):
                 self._set_alarm(lane, now)
+                return
+            if not lane.known and lane.limiter.in_flight >= _SCOUTS:
                 return
             call, request = lane.waiting.popleft()
             # A page that could not be handed over need not be fetched yet.
@@ -284,6 +294,7 @@ class Driver:
         except Exception as error:
             failure = error
         if isinstance(outcome, Response):
+            flight.lane.known = True
             call.stats.bytes += len(outcome.body)
             self._resume(call, outcome, failure)
         else:

@@ -27,7 +27,7 @@ def random_fraction() -> float:
 
 
 class RetryQuota:
-    """A token bucket a host: retries take, successes give, so a broken service is not hit harder and harder."""
+    """A token bucket a host: retries take, successes give, so that a broken service is spared."""
 
     def __init__(self, capacity: float = 500.0) -> None:
         self._capacity = capacity

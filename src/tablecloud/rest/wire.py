@@ -97,6 +97,7 @@ class Wire:
         self._transfers: dict[Any, _Transfer] = {}
         self._handles: dict[object, Any] = {}
         self._idle: list[Any] = []
+        self._multiplexing: set[str] = set()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_PIPELINING, 2)
         self._multi.setopt(pycurl.M_MAXCONNECTS, _MAX_IDLE_HANDLES)
@@ -110,10 +111,19 @@ class Wire:
             os.write(self._wake_write, b"!")
 
     def start(self, key: object, request: Request) -> None:
-        """Begin a transfer; `key` names it in what `wait` returns."""
+        """Begin a transfer; `key` names it in what `wait` returns.
+
+        Raises:
+            TransportFailure: libcurl does not take the request: a URL or a header it cannot spell.
+        """
         handle = self._idle.pop() if self._idle else self._curl.Curl()
         transfer = _Transfer(key, request)
-        self._configure(handle, transfer)
+        try:
+            self._configure(handle, transfer)
+        except (self._curl.error, ValueError) as error:
+            handle.close()
+            what = "it holds a character that HTTP has not" if isinstance(error, ValueError) else str(error)
+            raise TransportFailure("request", what, sent=False) from error
         self._transfers[handle] = transfer
         self._handles[key] = handle
         self._multi.add_handle(handle)
@@ -172,6 +182,8 @@ class Wire:
         transfer = self._transfers.pop(handle)
         del self._handles[transfer.key]
         outcome = read(handle, transfer)
+        if handle.getinfo(self._curl.INFO_HTTP_VERSION) == self._curl.CURL_HTTP_VERSION_2_0:
+            self._multiplexing.add(_origin(transfer.request.url))
         self._multi.remove_handle(handle)
         if len(self._idle) < _MAX_IDLE_HANDLES:
             handle.reset()
@@ -210,7 +222,6 @@ class Wire:
         handle.setopt(curl.URL, request.url)
         handle.setopt(curl.PATH_AS_IS, 1)
         handle.setopt(curl.HTTP_VERSION, curl.CURL_HTTP_VERSION_2TLS)
-        handle.setopt(curl.PIPEWAIT, 1)
         handle.setopt(curl.ACCEPT_ENCODING, "")
         handle.setopt(curl.USERAGENT, f"tablecloud/{__version__}")
         handle.setopt(curl.CONNECTTIMEOUT_MS, int(settings.connect_seconds * 1000))
@@ -220,6 +231,9 @@ class Wire:
         handle.setopt(curl.WRITEFUNCTION, self._writer(transfer))
         if request.url.startswith("https:"):
             self._trust(handle)
+        if _origin(request.url) in self._multiplexing:
+            # Only where it is known: libcurl does not wake those that wait for what turns out HTTP/1.
+            handle.setopt(curl.PIPEWAIT, 1)
         self._proxy(handle)
         self._method(handle, request)
         if not request.repeatable:
@@ -323,6 +337,11 @@ def read_header_lines(lines: list[bytes]) -> dict[str, str]:
     return headers
 
 
+def _origin(url: str) -> str:
+    """Return scheme, host and port of a URL, as text to compare."""
+    return url[:end] if (end := url.find("/", 8)) > 0 else url
+
+
 def _read_response(handle: Any, transfer: _Transfer, curl: Any) -> Response:
     chunks = transfer.chunks
     return Response(
@@ -339,8 +358,10 @@ def _failure_reader(code: int, message: str, curl: Any) -> Callable[[Any, _Trans
         seconds = handle.getinfo(curl.TOTAL_TIME)
         if transfer.too_large:
             return TransportFailure("size", "the answer is larger than the limit", sent=True, seconds=seconds)
-        # libcurl stamps the instant just before the request goes out: 0 means that it never came to it.
-        left = handle.getinfo(curl.PRETRANSFER_TIME) > 0 or handle.getinfo(curl.REQUEST_SIZE) > 0
+        # The bytes of requests that went out. A finished handshake counts too, to be on the safe side:
+        # libcurl may count the bytes of an HTTP/2 stream late.
+        shaken = handle.getinfo(curl.APPCONNECT_TIME) > 0 and code not in _UNSENT_KINDS
+        left = handle.getinfo(curl.REQUEST_SIZE) > 0 or shaken
         return classify(code, message, request_left=left, seconds=seconds)
 
     return read
