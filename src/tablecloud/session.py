@@ -61,14 +61,18 @@ class RuntimeSettings:
 
 
 class Runtime:
-    """Catalog, transport and credentials, shared by sessions. Opens each at its first use; thread-safe."""
+    """Catalog, transport and credentials, shared by sessions. Opens each at its first use; thread-safe.
 
-    def __init__(self, settings: RuntimeSettings) -> None:
+    Parameters:
+        catalog: None opens the one of the application root when it is first needed.
+    """
+
+    def __init__(self, settings: RuntimeSettings, catalog: Catalog | None = None) -> None:
         import threading
 
         self.settings = settings
         self._lock = threading.RLock()
-        self._catalog: Catalog | None = None
+        self._catalog = catalog
         self._transport: Transport | None = None
         self._authorizer: Authorizer | None = None
 

@@ -46,6 +46,23 @@ def test_killed_supervisor_is_lost_and_the_sweep_leaves_nothing(bench: Bench) ->
     assert bench.executor.observe(ref).lost
 
 
+def test_killed_server_leaves_its_attempts_running(bench: Bench) -> None:
+    spec = bench.spec(
+        "import pathlib, time\nprint('ready')\nwhile not pathlib.Path('go').exists(): time.sleep(0.01)"
+    )
+    ref = bench.executor.plan_ref(spec)
+    bench.refs.append(ref)
+    server = os.fork()
+    if server == 0:
+        ProcessExecutor(bench.root).start(spec, ref)
+        os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(server, 0)[1]) == -signal.SIGKILL
+    bench.until(ref, lambda seen: bool(seen.replicas) and "ready" in bench.lines(ref))
+    (Path(ref["folder"]) / "work" / "go").touch()
+    seen = bench.until(ref, lambda seen: seen.finished)
+    assert seen.replicas[0].exit_code == 0
+
+
 def test_killed_supervisor_takes_its_replicas_with_it(bench: Bench) -> None:
     ref = bench.start(STUBBORN)
     bench.running(ref)

@@ -106,6 +106,7 @@ def _run(plan: Mutation | Invocation, inputs: Sequence[CallInput], engine: Engin
     root_url = engine.root_url(plan.resource)
     requests = _requests(plan, inputs, root_url)
     writes = [Write(input=i, request=r) for i, r in zip(inputs, requests, strict=True)]
+    began = engine.clock.monotonic()
     run = WriteRun(action=plan, engine=engine, root_url=root_url, writes=writes, tally=Tally(engine.on_error))
     engine.cancellation.on_cancel(run.queue.cancel)
     try:
@@ -114,7 +115,9 @@ def _run(plan: Mutation | Invocation, inputs: Sequence[CallInput], engine: Engin
         raise Cancelled(f"the statement was cancelled: {_cut_off(run)}") from error
     finally:
         run.queue.cancel()
-    return _reported(run)
+    result = _reported(run)
+    result.stats.seconds = engine.clock.monotonic() - began
+    return result
 
 
 def _cut_off(run: WriteRun) -> str:
@@ -194,22 +197,25 @@ def _fails_statement(run: WriteRun, some_done: bool) -> bool:
 
 
 def _note_failures(run: WriteRun) -> None:
+    """Keep a notice of each failed call, and one of all that were not tried: they are the last rows."""
     resource, method = run.action.resource, run.action.method
-    for write in run.writes:
+    for number, write in enumerate(run.writes, start=1):
         if isinstance(write.error, RemoteError):
-            run.tally.note(notice_of(write.error, resource, method, write.input.arguments, severity="error"))
             run.tally.first_failure = run.tally.first_failure or write.error
-        elif not write.tried:
-            run.tally.note(
-                Notice(
-                    severity="error",
-                    provider=resource.provider,
-                    method=method_name(resource, method),
-                    arguments=dict(write.input.arguments),
-                    message="not tried, because a row before it failed",
-                    call=write.request.shown,
-                )
+            notice = notice_of(write.error, resource, method, write.input.arguments, severity="error")
+            row = f"row {number}: " if len(run.writes) > 1 else ""
+            run.tally.note(replace(notice, message=row + notice.message))
+    first = next((n for n, write in enumerate(run.writes, start=1) if not write.tried), None)
+    if first is not None:
+        run.tally.note(
+            Notice(
+                severity="error",
+                provider=resource.provider,
+                method=method_name(resource, method),
+                arguments={},
+                message=f"rows {first} to {len(run.writes)} were not tried, because a row before them failed",
             )
+        )
 
 
 def _with_summary(error: BaseException, run: WriteRun) -> BaseException:

@@ -58,7 +58,8 @@ class ScanRun:
         self.scan = scan
         self._engine = engine
         self._tally = tally
-        self._queue = PageQueue()
+        # Pages fetched ahead are wasted calls where a few rows are enough.
+        self._queue = PageQueue() if scan.limit is None else PageQueue(pages=1)
         self._sets: Iterator[Arguments] = iter(())
         self._under_way: dict[Call[Any], Arguments] = {}
         self._broken: set[Call[Any]] = set()

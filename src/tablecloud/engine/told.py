@@ -47,9 +47,10 @@ def _target(resource: Resource, method: Method, answer: Answer) -> str:
     """Return what a call was about: the thing's path and its state, as far as the answer tells."""
     body = _object(answer[0])
     path = _expanded(method.path, answer[1])
-    name = _text(body.get("name")) or _identity(resource, body)
-    if "/" in name:
-        path = name
+    full = _text(body.get("name"))
+    name = _identity(resource, body) or full
+    if "/" in full:
+        path = full
     elif name and method.http == "POST" and not path.endswith("/" + name):
         path = f"{path}/{name}"
     state = _text(body.get("state")) or _text(body.get("status"))

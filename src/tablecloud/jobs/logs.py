@@ -25,6 +25,7 @@ _LEVELS = frozenset(
     {"DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"}
 )
 _BLOCK = 1 << 20
+_TAIL = 64 * 1024
 
 
 class _ServiceLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -107,8 +108,7 @@ class JobLog:
         found: list[LogEntry] = []
         for attempt in reversed(self._attempts()):
             for start, path in reversed(_segments(self._log_folder(attempt))):
-                whole = [entry for _, entry in self._segment_entries(attempt, start, path, start)]
-                found = [*whole, *found]
+                found = [*self._last_entries(attempt, start, path, count), *found]
                 if len(found) >= count:
                     break
             if len(found) >= count:
@@ -152,6 +152,16 @@ class JobLog:
             offset += len(line) + 1
             if entry := _parse(line, identity):
                 yield _Position(attempt=attempt, offset=offset), entry
+
+    def _last_entries(self, attempt: int, start: int, path: Path, count: int) -> list[LogEntry]:
+        """Return the last `count` entries of a segment, or all where it has fewer."""
+        size, span = _size(path), _TAIL
+        while True:
+            offset = start + _line_start(path, size - span)
+            entries = [entry for _, entry in self._segment_entries(attempt, start, path, offset)]
+            if len(entries) >= count or span >= size:
+                return entries[-count:]
+            span *= 4
 
     def _gap(self, attempt: int, offset: int, start: int, path: Path) -> tuple[_Position, LogEntry]:
         """Return the entry that stands for output that was dropped."""
@@ -215,6 +225,19 @@ def _whole_lines(path: Path, offset: int) -> Iterator[bytes]:
         for line in file:
             if line.endswith(b"\n"):
                 yield line[:-1]
+
+
+def _line_start(path: Path, offset: int) -> int:
+    """Return where the first line begins that starts at an offset or after it."""
+    if offset <= 0:
+        return 0
+    try:
+        with path.open("rb") as file:
+            file.seek(offset - 1)
+            file.readline()
+            return file.tell()
+    except FileNotFoundError:
+        return 0  # dropped since it was listed
 
 
 def _segments(folder: Path) -> list[tuple[int, Path]]:

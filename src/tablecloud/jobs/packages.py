@@ -12,11 +12,15 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import lzma
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -109,8 +113,7 @@ def install(layer: Path, archives: Sequence[str], *, offline: bool) -> None:
         InstallError: an archive is missing or broken, or something it requires is not to be had.
     """
     for archive in archives:
-        if not Path(archive).is_file():
-            raise InstallError(f"The package {archive} does not exist.")
+        _check(Path(archive))
     try:
         if _digest(archives) != layer.name:
             raise InstallError("The packages were replaced while the job was starting.")
@@ -124,6 +127,31 @@ def install(layer: Path, archives: Sequence[str], *, offline: bool) -> None:
 
 class InstallError(Exception):
     """The packages of a job cannot be installed; shown as the last line of the installing program."""
+
+
+def _check(archive: Path) -> None:
+    """Look into an archive before pip does, whose words for a damaged one are a traceback.
+
+    Raises:
+        InstallError: it is missing or damaged, or holds a file that would land outside of it.
+    """
+    if not archive.is_file():
+        raise InstallError(f"The package {archive} does not exist.")
+    try:
+        names = _members(archive)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile) as error:
+        raise InstallError(f"The package {archive} is damaged: {error}.") from error
+    for name in names:
+        if name.startswith("/") or ".." in name.split("/"):
+            raise InstallError(f"The package {archive} holds a file outside of itself: {name}.")
+
+
+def _members(archive: Path) -> list[str]:
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as zipped:
+            return zipped.namelist()
+    with tarfile.open(archive) as tar:
+        return tar.getnames()
 
 
 def _build(layer: Path, archives: Sequence[str], offline: bool) -> None:
@@ -159,7 +187,7 @@ def _pip(environment: Path, arguments: Sequence[str]) -> None:
     quiet = ["--isolated", "--no-input", "--disable-pip-version-check", "--no-cache-dir"]
     options = ["--progress-bar", "off", "--root-user-action", "ignore", "--no-warn-script-location"]
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    complaints: list[str] = []
+    lines: list[str] = []
     with subprocess.Popen(
         [python, "-m", "pip", *quiet, "install", *options, *arguments],
         stdout=subprocess.PIPE,
@@ -169,14 +197,19 @@ def _pip(environment: Path, arguments: Sequence[str]) -> None:
         errors="replace",
     ) as process:
         assert process.stdout is not None
-        last = ""
         for line in process.stdout:
             sys.stdout.write(line)
-            last = line.strip() or last
-            if line.startswith("ERROR: "):
-                complaints.append(line.removeprefix("ERROR: ").strip())
+            lines.append(line.strip())
     if process.returncode:
-        raise InstallError(" ".join(complaints[:3]) or last)
+        raise InstallError(_reason(lines))
+
+
+def _reason(lines: Sequence[str]) -> str:
+    """Return what pip said went wrong: the last words of a build that failed, then pip's own errors."""
+    ends = [number for number, line in enumerate(lines) if line == "[end of output]"]
+    words = [lines[number - 1] for number in ends if number]
+    words += [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return " ".join(words[:3]) or next(filter(None, reversed(lines)), "pip failed without a word.")
 
 
 def _digest(archives: Sequence[str]) -> str:

@@ -51,7 +51,13 @@ class _MlApplication:
         self._api = api
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        body = await _read_body(receive)
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
+            return
+        try:
+            body = await _read_body(receive)
+        except ClientGone:
+            return
         if body is None:
             reply = error_reply(
                 invalid(f"Request payload size exceeds the limit: {MAX_BODY} bytes."), Style()
@@ -61,11 +67,21 @@ class _MlApplication:
         await _send_reply(reply, send)
 
 
+class ClientGone(Exception):
+    """The connection ended inside a request: half a body must not be taken for a whole one."""
+
+
 async def _read_body(receive: _Receive) -> bytes | None:
-    """Return the whole body; None where it is too long."""
+    """Return the whole body; None where it is too long.
+
+    Raises:
+        ClientGone: the client went away first.
+    """
     chunks, size = [], 0
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > MAX_BODY:

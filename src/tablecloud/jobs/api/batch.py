@@ -32,9 +32,8 @@ def split_batch(request: HttpRequest) -> list[tuple[str, HttpRequest]]:
         raise invalid("A batch request must have Content-Type: multipart/mixed with a boundary.")
     if not 1 <= len(parts) <= MAX_PARTS:
         raise invalid(f"A batch request has 1 to {MAX_PARTS} parts; this one has {len(parts)}.")
-    outer = request.headers.get("authorization")
     return [
-        (part.get("Content-ID", ""), _part_request(part, outer))
+        (part.get("Content-ID", ""), _part_request(part, request.headers))
         for part in parts
         if isinstance(part, Message)
     ]
@@ -50,7 +49,7 @@ def join_batch(replies: list[tuple[str, HttpReply]]) -> HttpReply:
     )
 
 
-def _part_request(part: Message, outer: str | None) -> HttpRequest:
+def _part_request(part: Message, outer: dict[str, str]) -> HttpRequest:
     raw = part.get_payload(decode=True)
     if part.get_content_type() != "application/http" or not isinstance(raw, bytes):
         raise invalid("Every part of a batch request must have Content-Type: application/http.")
@@ -64,10 +63,15 @@ def _part_request(part: Message, outer: str | None) -> HttpRequest:
     headers = {
         name.lower(): str(value) for name, value in BytesParser().parsebytes(head, headersonly=True).items()
     }
-    if outer is not None:
-        headers.setdefault("authorization", outer)
+    if "authorization" in outer:
+        headers.setdefault("authorization", outer["authorization"])
     headers.pop("accept-encoding", None)
-    url = urlsplit(words[1])
+    # Where a request comes from is what the connection says, whatever a part claims.
+    headers |= {name: outer[name] for name in ("host", "origin") if name in outer}
+    try:
+        url = urlsplit(words[1])
+    except ValueError:
+        raise invalid("A part of the batch has a URL that is none.") from None
     return HttpRequest(method=words[0], path=url.path, query=url.query, headers=headers, body=body)
 
 

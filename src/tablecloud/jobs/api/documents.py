@@ -15,6 +15,7 @@ TWIN_PREFIX = "job_"
 
 _TYPES = "type.googleapis.com/google.cloud.ml.v1."
 _CANCELLED, _INVALID_ARGUMENT, _INTERNAL = 1, 3, 13
+_DEFAULT_MESSAGES = {State.CANCELLED: "The job was cancelled.", State.FAILED: "The job failed."}
 _OUR_FAULT = {Reason.INTERNAL, Reason.INFRA_LOST}
 
 
@@ -34,8 +35,8 @@ def job_document(job: Job, position: int) -> JsonObject:
     if job.end_time is not None:
         document["endTime"] = format_seconds(job.end_time)
     document["state"] = job.state.value
-    if job.error_message:
-        document["errorMessage"] = job.error_message
+    if message := _error_message(job):
+        document["errorMessage"] = message
     if job.output:
         document["predictionOutput" if "predictionInput" in job.document else "trainingOutput"] = job.output
     if job.labels:
@@ -43,6 +44,13 @@ def job_document(job: Job, position: int) -> JsonObject:
     document["etag"] = etag_of(job.labels_revision)
     document["jobPosition"] = str(position)
     return document
+
+
+def _error_message(job: Job) -> str | None:
+    """Clients read it from a failed or cancelled job without asking whether it is there (contract 2.6)."""
+    if job.state is State.SUCCEEDED:
+        return None
+    return job.error_message or _DEFAULT_MESSAGES.get(job.state)
 
 
 def twin_document(job: Job, position: int, project_number: int) -> JsonObject:
@@ -55,10 +63,10 @@ def twin_document(job: Job, position: int, project_number: int) -> JsonObject:
     if job.state is State.SUCCEEDED:
         operation["response"] = {"@type": _TYPES + "Job", **job_document(job, position)}
     elif job.state is State.CANCELLED:
-        operation["error"] = {"code": _CANCELLED, "message": job.error_message or "The job was cancelled."}
+        operation["error"] = {"code": _CANCELLED, "message": _error_message(job)}
     elif job.state is State.FAILED:
         code = _INTERNAL if job.reason in _OUR_FAULT else _INVALID_ARGUMENT
-        operation["error"] = {"code": code, "message": job.error_message or "The job failed."}
+        operation["error"] = {"code": code, "message": _error_message(job)}
     return operation
 
 

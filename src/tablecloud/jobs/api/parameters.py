@@ -5,6 +5,7 @@ Contract: ml-jobs-service 1.1.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
@@ -34,6 +35,7 @@ _SYSTEM = {
     "upload_protocol": "upload",
 }
 _METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+_NO_GZIP = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 _MAX_PARAMETERS = 100
 _INT32 = 1 << 31
 
@@ -99,7 +101,7 @@ def reply_style(parameters: Parameters, request: HttpRequest) -> Style:
     return Style(
         pretty=parameters.system.get("prettyPrint", "true").lower() not in ("false", "0"),
         legacy_errors=parameters.system.get("xgafv") == "1",
-        gzip="gzip" in encodings and "gzip;q=0" not in encodings.replace(" ", ""),
+        gzip="gzip" in encodings and not _NO_GZIP.search(encodings),
     )
 
 

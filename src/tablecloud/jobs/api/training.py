@@ -20,7 +20,7 @@ _NETWORK = re.compile(r"projects/[^/]+/global/networks/[^/]+\Z")
 _KMS_KEY = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+\Z")
 _COMPUTE_ENGINE = re.compile(r"[a-z]\d[a-z]?-[a-z]+-\d+[a-z]?\Z")
 _LEGACY = re.compile(r"(standard|large_model|complex_model_[sml])(_gpu|_p100|_v100)?\Z")
-_LOCATION = re.compile(r"gs://[a-z0-9][a-z0-9._-]+(/.*)?\Z|file:///.+|/.+", re.DOTALL)
+_LOCATION = re.compile(r"(gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?|file:///.+|/.+)\Z")
 
 _ROLES = ("worker", "parameterServer", "evaluator")
 
@@ -93,6 +93,13 @@ def _check_program(training: JsonObject) -> None:
         raise _refuse("packageUris", "At least one package is required unless a container image is given.")
     if not module:
         raise _refuse("pythonModule", "The Python module is required unless a container image is given.")
+
+
+def _check_location(path: str, uri: str) -> None:
+    if not _LOCATION.match(uri) or "\0" in uri:
+        raise _refuse(path, f"'{uri[:200]}' is neither gs://bucket/…, file:///… nor an absolute path.")
+    if ".." in uri.split("/"):
+        raise _refuse(path, f"'{uri[:200]}' must not contain '..'.")
 
 
 def _check_python(runtime: str, python: str) -> None:
@@ -187,8 +194,8 @@ def _check_scheduling(scheduling: JsonObject) -> None:
 
 def _check_rest(training: JsonObject) -> None:
     job_dir = training.get("jobDir", "")
-    if job_dir and not _LOCATION.match(job_dir):
-        raise _refuse("jobDir", f"'{job_dir[:200]}' is neither gs://, file:// nor an absolute path.")
+    if job_dir:
+        _check_location("jobDir", job_dir)
     if training.get("enableWebAccess"):
         raise _refuse(
             "enableWebAccess", "Interactive shells are not offered here; set it to false or leave it out."

@@ -113,7 +113,7 @@ def _read_field(field: Field, value: object, path: str, depth: int) -> Any:
         if not isinstance(value, dict):
             raise _bad_value(path, field.type_name, value)
         return {
-            key: _read_single(field, item, f"{path}[{key}]", depth)
+            key: _read_single(field, item, f"{path}[{_clip(key)}]", depth)
             for key, item in value.items()
             if item is not None
         }
@@ -121,8 +121,6 @@ def _read_field(field: Field, value: object, path: str, depth: int) -> Any:
 
 
 def _read_single(field: Field, value: object, path: str, depth: int) -> Any:
-    if field.kind == "string" and isinstance(value, str):
-        return value
     if field.kind == "any":
         return value
     if field.kind == "message":
@@ -167,7 +165,9 @@ def _enum(field: Field, value: object) -> str:
 
 
 def _string(value: object) -> str:
-    raise ValueError(value)  # strings were taken before; nothing else becomes one
+    if not isinstance(value, str):
+        raise ValueError(value)
+    return value
 
 
 def _bool(value: object) -> bool:
@@ -204,9 +204,7 @@ def _double(value: object) -> float | int | str:
 
 
 def _bytes(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(value)
-    text = value.replace("-", "+").replace("_", "/").rstrip("=")
+    text = _string(value).replace("-", "+").replace("_", "/").rstrip("=")
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error:
@@ -215,9 +213,7 @@ def _bytes(value: object) -> str:
 
 
 def _timestamp(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(value)
-    return format_timestamp(parse_timestamp(value))
+    return format_timestamp(parse_timestamp(_string(value)))
 
 
 def _duration(value: object) -> str:
@@ -231,10 +227,8 @@ def _duration(value: object) -> str:
 
 def _mask(value: object) -> str:
     if isinstance(value, dict) and value.keys() <= {"paths"}:
-        value = ",".join(map(str, value.get("paths") or ()))
-    if not isinstance(value, str):
-        raise ValueError(value)
-    paths = (path.strip() for path in value.split(","))
+        value = ",".join(map(_string, value.get("paths") or ()))
+    paths = (path.strip() for path in _string(value).split(","))
     return ",".join(".".join(camel_case(part) for part in path.split(".")) for path in paths if path)
 
 

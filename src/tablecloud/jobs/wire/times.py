@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 NANOS = 1_000_000_000
@@ -64,7 +65,7 @@ def format_timestamp(nanos: int) -> str:
 
 def format_seconds(seconds: float) -> str:
     """Return the whole-second timestamp that job times carry."""
-    return format_timestamp(int(seconds) * NANOS)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def parse_duration(text: str) -> int:

@@ -258,3 +258,19 @@ def test_an_open_server_serves_programs_and_no_web_pages(bench):
     assert bench.send("GET", jobs, token="anything").status == 200
     for headers in ({"origin": "https://evil.example"}, {"host": "evil.example:8080"}):
         assert bench.send("GET", jobs, token=None, headers=headers).status == 403
+
+
+def test_a_batch_does_not_hide_where_it_comes_from(bench):
+    bench.use(local_principals(TOKEN, open_door=True))
+    part = (
+        b"--b\r\nContent-Type: application/http\r\n\r\n"
+        b"GET /v1/projects/demo/jobs HTTP/1.1\r\nHost: localhost\r\n\r\n\r\n--b--\r\n"
+    )
+    kind = {"content-type": "multipart/mixed; boundary=b"}
+    for outer, status in (
+        ({}, b"200"),
+        ({"host": "evil.example"}, b"403"),
+        ({"origin": "http://evil"}, b"403"),
+    ):
+        reply = bench.send("POST", "/batch", part, token=None, headers={**kind, **outer})
+        assert b"HTTP/1.1 " + status in reply.body

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from job_archives import source_archive
 from process_bench import Bench
 
 from tablecloud.errors import ExecutorError
 from tablecloud.jobs.executors import process
 from tablecloud.jobs.executors.process import ProcessExecutor
+from tablecloud.jobs.layout import build_attempt
+from tablecloud.jobs.model import Job, State
+from tablecloud.jobs.settings import ServiceSettings
 
 
 def test_other_systems_are_refused_with_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,3 +87,43 @@ def test_folder_is_closed_to_others(bench: Bench) -> None:
     ref = bench.start("pass")
     bench.finish(ref)
     assert Path(ref["folder"]).stat().st_mode & 0o077 == 0
+
+
+def test_a_job_runs_from_its_document_to_its_model(bench: Bench) -> None:
+    source = """
+        import argparse, json, os, pathlib
+        flags = argparse.ArgumentParser()
+        flags.add_argument('--job-dir')
+        flags.add_argument('--epochs', type=int)
+        given = flags.parse_args()
+        host, port = json.loads(os.environ['TF_CONFIG'])['cluster']['chief'][0].split(':')
+        model = pathlib.Path(os.environ['AIP_MODEL_DIR'])
+        model.mkdir()
+        (model / 'model.txt').write_text(f'{given.job_dir} {given.epochs} {int(port) > 0} {os.getcwd()}')
+    """
+    bucket = bench.root / "gcs" / "bucket"
+    bucket.mkdir(parents=True)
+    source_archive(bucket, "trainer", modules={"task": textwrap.dedent(source)})
+    training = {
+        "runtimeVersion": "2.11",
+        "packageUris": ["gs://bucket/trainer-0.1.tar.gz"],
+        "pythonModule": "trainer.task",
+        "args": ["--epochs", "3"],
+        "jobDir": "gs://bucket/out",
+    }
+    for attempt in (1, 2):  # the second finds the packages installed
+        job = Job(
+            uid="00000000000a",
+            project="p",
+            job_id="j",
+            state=State.PREPARING,
+            document={"trainingInput": training},
+            create_time=0.0,
+        )
+        spec = build_attempt(job, attempt, f"token-{attempt}", ServiceSettings(root=bench.root))
+        seen = bench.finish(bench.start_spec(spec))
+        assert (seen.failed, seen.replicas[0].exit_code) == (None, 0), bench.lines(bench.refs[-1])[-9:]
+        model = bucket / "out" / "model" / "model.txt"
+        assert model.read_text() == f"gs://bucket/out 3 True {spec.folder}/work"
+        model.unlink()
+        model.parent.rmdir()
