@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ class JobService:
         self._layout = layout
         self._open_log = open_log
         self._running: _Parts | None = None
+        self._stopping = threading.Lock()
 
     def start(self) -> None:
         """Open the store, take up the attempts found, and begin to move jobs.
@@ -105,10 +107,13 @@ class JobService:
         if parts is None:
             return
         parts.scheduler.stop(drain=drain)
-        self._running = None
-        parts.store.close()
-        parts.bell.close()
-        os.close(parts.lock)
+        with self._stopping:
+            if self._running is not parts:
+                return
+            parts.store.close()
+            parts.bell.close()
+            os.close(parts.lock)
+            self._running = None
 
     def create(self, new: NewJob) -> Future[Job]:
         """Write a new job; the future is done when it is on disk, or holds `JobExists`.

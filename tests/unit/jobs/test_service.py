@@ -167,6 +167,21 @@ class TestLife:
         assert ended.state is State.SUCCEEDED
         service.stop()
 
+    def test_a_second_stop_ends_one_that_drains(self, tmp_path: Path) -> None:
+        executor = ScriptedExecutor(FakeClock(time.time()))
+        service = JobService(
+            ServiceSettings(root=tmp_path), executor=executor, layout=LAYOUT, open_log=Logs()
+        )
+        service.start()
+        job = service.create(new()).result()
+        wait_for(lambda: executor.alive(job.uid) == 1)
+        draining = threading.Thread(target=service.stop, kwargs={"drain": True})
+        draining.start()
+        service.stop()
+        draining.join(20)
+        assert not draining.is_alive()
+        assert executor.alive(job.uid) == 1
+
 
 class TestRequests:
     def test_create_and_position(self, quiet: JobService) -> None:
