@@ -125,6 +125,7 @@ class JobService:
         # Rounded so that the time survives its way through an RFC 3339 text of microseconds.
         now = round(self._clock.now(), 6)
         future = parts.store.insert(new, uid=secrets.token_hex(8), now=now)
+        # Only when it is on disk: the scheduler would not see it before.
         future.add_done_callback(lambda _: parts.scheduler.wake())
         return future
 

@@ -70,6 +70,7 @@ class Store:
         except sqlite3.Error as error:
             connection.close()
             raise explain(error, path) from error
+        # Read before the writer starts, so that no move falls between.
         self._ranks = QueueRanks((-priority, time, uid) for priority, time, uid in keys)
         self._writer = GroupWriter(connection, path)
 
@@ -295,6 +296,7 @@ class Store:
         try:
             yield connection
         except sqlite3.Error as error:
+            # Reads fail for no other reason than damage; say so in words that name the file.
             diagnose(connection, self._path)
             raise explain(error, self._path) from error
         finally:
