@@ -66,8 +66,8 @@ class Reason(StrEnum):
 class Job:
     """One job as the store holds it.
 
-    `document` is what the user sent (canonical lowerCamel names, no defaults filled in) without the output-only
-    fields; labels live apart because patch changes them. Times are seconds since the epoch, UTC.
+    `document` is what the user sent (canonical lowerCamel names, no defaults filled in) without the
+    output-only fields; labels live apart because patch changes them. Times are seconds since the epoch, UTC.
     """
 
     uid: str
