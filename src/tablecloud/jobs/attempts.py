@@ -129,7 +129,7 @@ class Attempts:
         self._settle(job, track)
 
     def sweep(self, job: Job) -> None:
-        """Remove what is left of an ended job's attempt."""
+        """Remove what is left of an ended job's attempt, which comes after the end was written."""
         if job.ref is not None:
             self._executor.cleanup(job.ref)
         self._store.forget_ref(job.uid)
@@ -186,7 +186,8 @@ class Attempts:
         # A lost attempt may have left processes: none may be alive when its job ends or starts again.
         if observation.lost and job.ref is not None:
             self._executor.cleanup(job.ref)
-        output = self._journal.output(job) if observation.finished else []
+        failed = observation.finished and any(one.exit_code or one.signal for one in observation.replicas)
+        output = self._journal.output(job) if failed else []
         current: Job | None = job
         while current is not None:
             decision = decide_outcome(
@@ -208,9 +209,7 @@ class Attempts:
         if not track.said_end:
             self._journal.ended(job, advance.to, advance.error_message)
             track.said_end = True
-        ended = self._advance(job, advance)
-        if ended is not None:
-            self.sweep(ended)
+        self._advance(job, advance)
 
     def _retry(self, job: Job, retry: Retry) -> None:
         not_before = self._clock.now() + retry.delay

@@ -1,8 +1,8 @@
 """What start-up does with the attempts it finds, before the scheduler's first pass.
 
-Running ones go on, finished ones are applied, and one that was claimed but never started is started under
-the same attempt: the scheduler does all three as soon as it knows which attempts exist. Contract:
-ml-jobs-service 5.2.4.
+Running ones go on, finished ones are applied, one that was claimed but never started is started under the
+same attempt, and ended ones are swept: the scheduler does all of it, once it knows which attempts exist.
+Contract: ml-jobs-service 5.2.4.
 """
 
 from __future__ import annotations
@@ -25,9 +25,6 @@ def recover(store: Store, attempts: Attempts) -> None:
         JobError: the store cannot be read.
     """
     for job in store.active():
+        # An executor that is out of order now is asked again by the scheduler; it must not prevent the start.
         with contextlib.suppress(JobError, OSError):
             attempts.adopt(job)
-    for job in store.unswept():
-        # Left for the next start when it fails: an ended job is not worth refusing to start for.
-        with contextlib.suppress(JobError, OSError):
-            attempts.sweep(job)

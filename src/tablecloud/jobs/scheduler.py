@@ -66,6 +66,8 @@ class Scheduler:
         self._demands: dict[str, Demand] = {}
         self._troubles: dict[str, str] = {}
         self._bell = bell
+        self.trouble: str | None = None
+        """What the last pass failed with; None when all is well."""
         self._drained = threading.Event()
         self._admitting = True
         self._stopping = threading.Event()
@@ -103,6 +105,8 @@ class Scheduler:
             self._guard(job, self._attempts.expire)
         for job in self._store.active():
             self._guard(job, self._attempts.tend)
+        for job in self._store.unswept():
+            self._guard(job, self._attempts.sweep)
         more = self._admit() if self._admitting else False
         active = self._store.active()
         if not active and not self._admitting:
@@ -114,9 +118,11 @@ class Scheduler:
     def _run(self) -> None:
         while not self._stopping.is_set():
             delay = IDLE_SECONDS
-            # A store that cannot be written now (a full disk) must not end the loop.
-            with contextlib.suppress(JobError):
+            try:
                 delay = self.step()
+                self.trouble = None
+            except Exception as error:  # such as a full disk; the loop must outlive it
+                self.trouble = f"{type(error).__name__}: {error}"
             self._stopping.wait(PAUSE_SECONDS)
             self._bell.wait(delay)
 

@@ -161,6 +161,10 @@ class JobService:
         parts.scheduler.wake()
         return job
 
+    def trouble(self) -> str | None:
+        """Return what keeps the scheduler from working now, such as a full disk; None when all is well."""
+        return self._parts().scheduler.trouble
+
     def events(self, job: Job) -> list[JobEvent]:
         """Return every move of a job, first to last."""
         return self._parts().store.events(job.uid)

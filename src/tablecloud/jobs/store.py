@@ -189,9 +189,6 @@ class Store:
 
         def work(connection: sqlite3.Connection) -> Job | None:
             values = {"uid": job.uid, "revision": job.revision, **claim_values(claim)}
-            current = one_job(connection, sql.JOB_BY_UID, uid=job.uid)
-            if current is None or current.state is not State.RUNNING:
-                return None
             changed = connection.execute(sql.SET_ATTEMPT, values).rowcount
             return known_job(connection, job.uid) if changed else None
 
@@ -293,10 +290,7 @@ class Store:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = self._idle.get_nowait()
-        except queue.Empty:
-            connection = open_reader(self._path)
+        connection = self._connection()
         try:
             yield connection
         except sqlite3.Error as error:
@@ -304,6 +298,16 @@ class Store:
             raise explain(error, self._path) from error
         finally:
             self._idle.put(connection)
+
+    def _connection(self) -> sqlite3.Connection:
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            pass
+        try:
+            return open_reader(self._path)
+        except sqlite3.Error as error:
+            raise explain(error, self._path) from error
 
 
 def _named(connection: sqlite3.Connection, project: str, job_id: str) -> Job:

@@ -101,8 +101,10 @@ class GroupWriter:
             with contextlib.suppress(sqlite3.Error):  # the failure itself may have rolled back already
                 self._connection.execute(sql.ROLLBACK)
             for item in items:
-                item.error = explain(error, self._path)
+                item.error = error
         for item in items:
+            if isinstance(item.error, sqlite3.Error):
+                item.error = explain(item.error, self._path)
             item.answer()
 
 
@@ -125,9 +127,11 @@ class _Item(Generic[T]):
         connection.execute(sql.SAVE)
         try:
             self._result = self._work(connection)
-        except sqlite3.Error:
-            raise
+        except sqlite3.OperationalError:
+            raise  # the disk, not this item
         except Exception as error:
+            if not connection.in_transaction:
+                raise
             self.error = error
             connection.execute(sql.UNDO)
         connection.execute(sql.KEEP)

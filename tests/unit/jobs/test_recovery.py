@@ -114,6 +114,7 @@ def test_an_end_that_was_not_swept_is(bench: Bench, monkeypatch: pytest.MonkeyPa
         bench.step()
     assert [found.uid for found in bench.store.unswept()] == [job.uid]
     bench.crash()
+    bench.step()
     assert bench.store.unswept() == []
     assert ("cleanup", f"{job.uid}-1") in bench.executor.calls
 

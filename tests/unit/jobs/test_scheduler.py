@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import Bench
 
+from tablecloud.errors import ExecutorError
 from tablecloud.jobs.admission import Capacity, Demand, decide
 from tablecloud.jobs.model import Job, Reason, State
 
@@ -370,6 +371,50 @@ class TestRetry:
 
 
 class TestTrouble:
+    def test_a_lost_attempt_is_swept_before_its_job_ends(self, bench: Bench, monkeypatch) -> None:
+        job = running(bench)
+        bench.store.cancel("demo", job.job_id, actor="user:me", now=bench.clock.now())
+        bench.executor.vanish(job)
+        states = []
+        cleanup = bench.executor.cleanup
+        monkeypatch.setattr(
+            bench.executor, "cleanup", lambda ref: (states.append(bench.read(job).state), cleanup(ref))
+        )
+        bench.step()
+        assert states[0] is State.CANCELLING
+        assert bench.read(job).state is State.CANCELLED
+
+    def test_a_sweep_that_fails_is_tried_again(self, bench: Bench, monkeypatch) -> None:
+        job = running(bench)
+        bench.executor.exit(job)
+
+        def stuck(ref):
+            raise ExecutorError("A process does not die.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(bench.executor, "cleanup", stuck)
+            bench.step()
+            assert bench.read(job).state is State.SUCCEEDED
+        assert bench.read(job).ref is not None
+        bench.step()
+        assert bench.read(job).ref is None
+
+    def test_a_lost_attempt_that_cannot_be_swept_is_neither_retried_nor_ended(
+        self, bench, monkeypatch
+    ) -> None:
+        job = running(bench)
+        bench.executor.vanish(job)
+
+        def stuck(ref):
+            raise ExecutorError("A process does not die.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(bench.executor, "cleanup", stuck)
+            bench.step()
+            assert (bench.read(job).state, bench.read(job).attempt) == (State.RUNNING, 1)
+        bench.step()
+        assert bench.read(job).attempt == 2
+
     def test_an_executor_that_breaks_is_told_once_and_stops_no_other_job(
         self, bench: Bench, monkeypatch
     ) -> None:

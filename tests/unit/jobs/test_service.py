@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import stat
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from programs import program_layout
 from scripted import LAYOUT, MemoryLog, ScriptedExecutor
 
 from tablecloud.clock import FakeClock, SystemClock
 from tablecloud.errors import JobError, ServiceNotRunning
-from tablecloud.jobs.attempts import Layout
-from tablecloud.jobs.layout import Requirement, build_attempt
-from tablecloud.jobs.model import AttemptSpec, Job, LogEntry, NewJob, ReplicaSpec, State
+from tablecloud.jobs.model import Job, LogEntry, NewJob, State
 from tablecloud.jobs.service import JobExists, JobService, ServiceSettings, StaleRevision, UnknownJob
 
 
@@ -127,6 +125,23 @@ class TestLife:
             "RUNNING",
             "SUCCEEDED",
         ]
+        service.stop()
+
+    def test_a_full_disk_stops_neither_reads_nor_the_loop(self, tmp_path: Path) -> None:
+        executor = EagerExecutor(FakeClock(time.time()))
+        service = JobService(
+            ServiceSettings(root=tmp_path), executor=executor, layout=LAYOUT, open_log=Logs()
+        )
+        service.start()
+        assert service.trouble() is None
+        writer = service._running.store._writer._connection
+        service._running.store._writer.submit(lambda _: writer.execute("PRAGMA query_only = ON")).result()
+        with pytest.raises(JobError, match="readonly"):
+            service.create(new("refused")).result()
+        assert service.get("demo", "refused") is None
+        writer.execute("PRAGMA query_only = OFF")
+        service.create(new("accepted")).result()
+        wait_for(lambda: service.get("demo", "accepted").state is State.SUCCEEDED)
         service.stop()
 
     def test_drain_starts_nothing_and_waits_for_what_runs(self, tmp_path: Path) -> None:
@@ -254,7 +269,7 @@ class TestProcesses:
     def test_success(self, service: JobService) -> None:
         self.run(service, "print('hello')")
         job = self.ended(service)
-        assert (job.state, job.error_message, job.ref) == (State.SUCCEEDED, None, None)
+        assert (job.state, job.error_message) == (State.SUCCEEDED, None)
         assert job.create_time <= job.start_time <= job.end_time
         assert [entry.message for entry in self.messages(service) if entry.task == "master-replica-0"][
             -3:
@@ -327,19 +342,3 @@ class TestProcesses:
         )
         job = self.ended(service)
         assert (job.state, job.attempt) == (State.SUCCEEDED, 2)
-
-
-def program_layout(settings: ServiceSettings) -> Layout:
-    """One replica that runs the text under `program`, with everything else as the real layout makes it."""
-
-    def build(job: Job, attempt: int, token: str) -> AttemptSpec:
-        from dataclasses import replace
-
-        spec = build_attempt(
-            replace(job, document={"trainingInput": {"pythonModule": "none"}}), attempt, token, settings
-        )
-        [primary] = spec.replicas
-        program: ReplicaSpec = replace(primary, argv=(sys.executable, "-u", "-c", job.document["program"]))
-        return replace(spec, replicas=(program,))
-
-    return Layout(build=build, requirements=lambda job: Requirement(cpus=1.0, memory_bytes=0))

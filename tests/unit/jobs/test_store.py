@@ -216,6 +216,42 @@ class TestCreate:
         failures = [future.exception() for future in futures]
         assert [isinstance(failure, JobExists) for failure in failures] == [False, True] * 50
 
+    def test_what_a_failing_write_did_before_it_failed_is_undone(self, store: Store) -> None:
+        def half(connection: sqlite3.Connection) -> None:
+            connection.execute(statements.SET_POLICY, {"resource": "r", "document": "{}", "revision": 1})
+            raise StaleRevision("not after all")
+
+        with pytest.raises(StaleRevision):
+            store._writer.submit(half).result()
+        assert store.policy("r") is None
+
+    def test_a_defect_in_one_write_does_not_disturb_its_neighbours(self, store: Store) -> None:
+        broken, well = create(store, "broken"), create(store, "well")
+        gate = threading.Event()
+        store._writer.submit(lambda _: gate.wait())
+        results: dict[str, object] = {}
+
+        def without_claim() -> None:
+            try:
+                store.transition(move(broken, State.PREPARING))
+            except JobError as error:
+                results["broken"] = error
+
+        threads = [
+            threading.Thread(target=without_claim),
+            threading.Thread(
+                target=lambda: results.update(well=store.transition(move(well, State.CANCELLED)))
+            ),
+        ]
+        for thread in threads:
+            thread.start()
+        gate.set()
+        for thread in threads:
+            thread.join()
+        assert "CHECK" in str(results["broken"])
+        assert isinstance(results["well"], Job)
+        assert store.by_uid(broken.uid) == broken
+
     def test_a_document_that_is_no_json_is_refused(self, store: Store) -> None:
         with pytest.raises(JobError, match="cannot be stored"):
             create(store, document={"a": "\ud800"})

@@ -33,7 +33,10 @@ class Executor(Protocol):
         ...
 
     def observe(self, ref: Ref) -> Observation:
-        """Say what is known of the attempt now. Never blocks on the program."""
+        """Say what is known of the attempt now. Never blocks on the program.
+
+        Of an attempt that has not begun, or was never started, `replicas` is empty and nothing else is set.
+        """
         ...
 
     def stop(self, ref: Ref) -> None:
