@@ -40,6 +40,8 @@ _SELECT = f"SELECT {JOB_COLUMNS} FROM jobs "
 
 JOB_BY_NAME = _SELECT + "WHERE project = :project AND job_id = :job_id"
 JOB_BY_UID = _SELECT + "WHERE uid = :uid"
+JOBS_BY_ID = _SELECT + "WHERE job_id = :job_id ORDER BY project"
+COUNT_STATES = "SELECT state, count(*) FROM jobs GROUP BY state ORDER BY state"
 
 PAGE_FIRST = _SELECT + "WHERE project = :project ORDER BY create_time DESC, job_id LIMIT :limit"
 # Written as a range and an exception, because SQLite walks an index for this and not for the OR of it.

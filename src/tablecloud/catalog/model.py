@@ -1,0 +1,230 @@
+"""Provider, service, resource, method, parameter, column: the catalog's records, as compiled and stored.
+
+Structs, not dataclasses, because they are written to and read from the compiled index as MessagePack.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from tablecloud.sqltypes import SqlType
+
+
+class Verb(StrEnum):
+    """The SQL statement that reaches a method."""
+
+    SELECT = "SELECT"
+    INSERT = "INSERT"
+    UPDATE = "UPDATE"
+    REPLACE = "REPLACE"
+    DELETE = "DELETE"
+    EXEC = "EXEC"
+
+
+class Location(StrEnum):
+    """Where a parameter goes in the request."""
+
+    PATH = "path"
+    QUERY = "query"
+    HEADER = "header"
+    BODY = "body"
+    SERVER = "server"
+
+
+class Form(StrEnum):
+    """The two faces of a resource (architecture section 3)."""
+
+    PAGE = "page"
+    """One row a response: `google.ml.projects.jobs` has the columns `jobs` and `nextPageToken`."""
+    TABLE = "table"
+    """One row an item: `google.ml.jobs`."""
+
+
+class Parameter(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One value a method takes outside its body."""
+
+    name: str
+    """As SQL spells it: `projectsId`."""
+    wire: str
+    """As the request spells it."""
+    location: Location
+    type: SqlType = SqlType.VARCHAR
+    required: bool = False
+    repeated: bool = False
+    format: str = ""
+    """The document's format, such as `google-fieldmask`."""
+    pattern: str = ""
+    enum: tuple[str, ...] = ()
+    default: str | None = None
+    description: str = ""
+
+
+class Column(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One field of a row, or one field of a request body."""
+
+    name: str
+    path: tuple[str, ...]
+    """Keys from the row's object (or the body's root) down to the value."""
+    type: SqlType = SqlType.JSON
+    json_type: str = "object"
+    """`string`, `integer`, `number`, `boolean`, `object`, `array`: what the reference page prints."""
+    format: str = ""
+    required: bool = False
+    read_only: bool = False
+    enum: tuple[str, ...] = ()
+    description: str = ""
+
+
+class Pagination(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """How a list says that there is more: a token in the body, sent back as a query parameter."""
+
+    request: str
+    """Wire name of the query parameter that takes the token."""
+    response: tuple[str, ...]
+    """Path of the token in the response; absent or empty means the end."""
+    page_size: str = ""
+    """Wire name of the parameter that asks for larger pages; empty where there is none."""
+
+
+class Acceptor(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One rule that tells from a polled response that the waiting is over."""
+
+    path: tuple[str, ...]
+    values: tuple[str, ...] = ()
+    """Texts (or JSON literals, `true`) that match; none means: the field is present."""
+    success: bool = True
+
+
+class LongRunning(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """How to wait for what a method began. Rules are tried in order; the first match decides."""
+
+    poll: str
+    """URL template of the GET: `v1/{+name}` below the service's root, or `{+selfLink}`; names are fields of
+    the first response or arguments of the call; `{+x}` is inserted as it is, `{x}` percent-encoded."""
+    acceptors: tuple[Acceptor, ...]
+    progress: tuple[str, ...] = ()
+    """Path of the word shown while waiting, such as `state`."""
+    message: tuple[str, ...] = ()
+    """Path of the failure's text; a number in it is a place in an array: `error.errors.0.message`."""
+    result: tuple[str, ...] = ()
+    """Path of the final resource in the last response; empty means the response itself."""
+    follow: str = ""
+    """URL template of one more GET whose answer is the final resource (compute's `{+targetLink}`)."""
+
+
+class RemoteFilter(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """What a list method can filter by itself. A remote filter only saves work: the engine filters again."""
+
+    parameter: str
+    """Wire name of the query parameter that takes the expression."""
+    dialect: str
+    """`gcloud`: terms `key op "value"` joined by ` AND `."""
+    columns: dict[str, tuple[str, ...]] = {}
+    """Column name -> operators (`=`, `!=`, `<`, `<=`, `>`, `>=`) whose remote result never lacks a row."""
+
+
+class Method(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One operation of the API, seen from one resource."""
+
+    name: str
+    """`list`"""
+    id: str
+    """`ml.projects.jobs.list`, as the document has it."""
+    verb: Verb
+    http: str
+    """`GET`, `POST` …"""
+    path: str
+    """URL template below the service's root: `v1/projects/{projectsId}/jobs`."""
+    parameters: tuple[Parameter, ...] = ()
+    """Path parameters first, in path order, then query parameters by name."""
+    body: tuple[Column, ...] = ()
+    """Top-level fields of the request body; empty where there is no body."""
+    columns: tuple[Column, ...] = ()
+    """Fields of one row."""
+    items: tuple[str, ...] = ()
+    """Path of the array of rows in the response; empty means the response is the row. A `*` in it stands for
+    each value of the object there: `items`, `*`, `instances` reads compute's aggregated lists."""
+    pagination: Pagination | None = None
+    long_running: LongRunning | None = None
+    remote_filter: RemoteFilter | None = None
+    also: tuple[Verb, ...] = ()
+    """Further verbs that reach it: `patch` is EXEC on the page and UPDATE as well."""
+    description: str = ""
+    response: str = ""
+    """Name of the response's schema."""
+    identity: dict[str, str] = {}
+    """Column of a row -> parameter it is the value of (`jobId` -> `jobsId`): rows say how to reach them."""
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the required parameters, path order first."""
+        return tuple(p.name for p in self.parameters if p.required)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether sending it twice does no harm: a GET or a HEAD."""
+        return self.http in ("GET", "HEAD")
+
+
+class Resource(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One table: its names, its methods in document order, and where its service is."""
+
+    provider: str
+    service: str
+    """As SQL spells it: `ml`, `compute_beta`."""
+    name: str
+    """`projects.jobs` or `jobs`."""
+    form: Form
+    methods: tuple[Method, ...]
+    root_url: str
+    """`https://ml.googleapis.com/`; method paths hang below it."""
+    version: str = ""
+    twin: str = ""
+    """Name of the same resource in the other form; empty where there is one name for both."""
+    description: str = ""
+    scopes: tuple[str, ...] = ()
+    """OAuth scopes of the service."""
+
+    @property
+    def id(self) -> str:
+        """The full name: `google.ml.projects.jobs`."""
+        return f"{self.provider}.{self.service}.{self.name}"
+
+    @property
+    def default_select(self) -> Method | None:
+        """The SELECT method whose columns stand for the resource: `list`, else one that pages, else any.
+
+        None where SELECT does not reach the resource.
+        """
+        methods = self.serving(Verb.SELECT)
+        listed = [m for m in methods if m.name == "list"] or [m for m in methods if m.items or m.pagination]
+        return next(iter(listed or methods), None)
+
+    def serving(self, verb: Verb) -> tuple[Method, ...]:
+        """Return the methods that a verb can choose from, in document order."""
+        return tuple(m for m in self.methods if m.verb is verb or verb in m.also)
+
+
+class ServiceEntry(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One service, as SHOW SERVICES lists it."""
+
+    provider: str
+    name: str
+    version: str
+    title: str = ""
+    description: str = ""
+    preferred: bool = True
+    document: str = ""
+    """Where it was read from."""
+
+
+class ResourceEntry(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One resource, as SHOW RESOURCES lists it."""
+
+    provider: str
+    service: str
+    name: str
+    form: Form
+    description: str = ""

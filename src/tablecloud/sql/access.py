@@ -1,0 +1,109 @@
+"""Which method answers a table reference, with which arguments, and what to say when none can."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tablecloud.catalog.model import Method, Parameter, Resource, Verb
+from tablecloud.errors import MissingParameter
+from tablecloud.sql.lexer import quote_name
+from tablecloud.sql.names import no_such_verb
+
+
+def choose(resource: Resource, verb: Verb, available: Collection[str]) -> Method | None:
+    """Return the method to call: of those whose required parameters are all available, the one with the most.
+
+    Ties go to the document's order.
+
+    Parameters:
+        available: names, in lower case, of what has a value.
+
+    Raises:
+        NotSupported: no method of the resource serves the verb.
+    """
+    methods = resource.serving(verb)
+    if not methods:
+        raise no_such_verb(resource, verb.value)
+    return choose_among(methods, available)
+
+
+def choose_among(methods: Sequence[Method], available: Collection[str]) -> Method | None:
+    """Return the method with the most required parameters of those that have them all; ties go to the
+    first."""
+    able = [method for method in methods if not missing(method, available)]
+    return max(able, key=lambda method: len(method.required), default=None)
+
+
+def missing(method: Method, available: Collection[str]) -> tuple[str, ...]:
+    """Return the required parameters of a method that are not available."""
+    return tuple(name for name in method.required if name.casefold() not in available)
+
+
+def find_parameter(method: Method, name: str) -> Parameter | None:
+    """Return a parameter of a method by its name, without regard to case."""
+    for parameter in method.parameters:
+        if parameter.name.casefold() == name.casefold():
+            return parameter
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """How the statement looks that would work; `{}` stands for the conditions."""
+
+    template: str
+    condition: str = "{} = '…'"
+    separator: str = " AND "
+
+    def show(self, names: Iterable[str]) -> str:
+        """Return the statement with these names given."""
+        terms = self.separator.join(self.condition.format(_plain(name)) for name in names)
+        return self.template.format(terms)
+
+
+def select_example(resource: Resource) -> Example:
+    """Return how a SELECT from the resource looks."""
+    return Example(template=f"SELECT * FROM {resource.id} WHERE {{}}")
+
+
+def missing_parameter(
+    name: str,
+    methods: Sequence[Method],
+    available: Collection[str],
+    example: Example,
+    *,
+    used: Mapping[str, str] | None = None,
+) -> MissingParameter:
+    """Return the error that says, a method, what is still needed.
+
+    Parameters:
+        name: what was to be called.
+        methods: the ways to call it.
+        available: names, in lower case, of what has a value.
+        used: parameters that stand in conditions that cannot give them a value -> why, `{}` for the name.
+    """
+    best = min(methods, key=lambda method: len(missing(method, available)))
+    absent = missing(best, available)
+    lines = [f"  {method.name} needs {_needs(method, available)}" for method in methods]
+    message = f"{name} cannot be called without {_and(absent)}\n" + "\n".join(lines)
+    hints = [f"for example: {example.show(best.required)}"]
+    for each in absent:
+        if reason := (used or {}).get(each.casefold()):
+            hints.insert(0, reason.replace("{}", each))
+    return MissingParameter(message, hint="\n".join(hints))
+
+
+def _needs(method: Method, available: Collection[str]) -> str:
+    absent = missing(method, available)
+    given = [name for name in method.required if name not in absent]
+    return _and(method.required) + (f" (given: {_and(given)})" if given else "")
+
+
+def _and(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _plain(name: str) -> str:
+    return name if name.isidentifier() else quote_name(name)

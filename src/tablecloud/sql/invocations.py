@@ -1,0 +1,115 @@
+"""EXEC to a plan: one method by name, its arguments checked, its body validated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from tablecloud.catalog.model import Method, Resource
+from tablecloud.errors import InvalidValue, MissingParameter, SqlError, UnknownColumn
+from tablecloud.sql.access import Example, choose_among, find_parameter, missing_parameter
+from tablecloud.sql.lexer import Token
+from tablecloud.sql.names import Scope, full_path, nearest
+from tablecloud.sql.plan import Invocation, Scalar
+from tablecloud.sql.statements import Argument, Invoke
+from tablecloud.sql.targets import find_field
+from tablecloud.sql.values import fit, token_value
+from tablecloud.sql.waiting import check_awaitable
+
+
+def plan_invoke(statement: Invoke, scope: Scope) -> Invocation:
+    """Return the call that EXEC makes.
+
+    Raises:
+        CatalogError: no such resource or method.
+        MissingParameter, UnknownColumn, InvalidValue: an argument or the body does not fit the method.
+    """
+    resource, methods = scope.catalog.method(full_path(statement.target.parts, scope))
+    method = _choose(statement, resource, methods)
+    arguments = {}
+    for argument in statement.arguments:
+        name, value = _argument(argument, resource, method, scope)
+        arguments[name] = value
+    awaits = "AWAIT" in statement.hints
+    if awaits:
+        check_awaitable(resource, method, statement.target.span)
+    return Invocation(
+        text=statement.text,
+        resource=resource,
+        method=method,
+        arguments=arguments,
+        body=_body(statement.payload, resource, method, scope) if statement.payload else None,
+        await_=awaits,
+    )
+
+
+def _choose(statement: Invoke, resource: Resource, methods: Sequence[Method]) -> Method:
+    given = {argument.name.value.casefold() for argument in statement.arguments}
+    method = choose_among(methods, given)
+    if method is not None:
+        return method
+    name = f"{resource.id}.{methods[0].name}"
+    example = Example(template=f"EXEC {name} {{}}", condition="@{} = '…'", separator=", ")
+    error: MissingParameter = missing_parameter(name, methods, given, example)
+    error.span = statement.target.span
+    raise error
+
+
+def _argument(argument: Argument, resource: Resource, method: Method, scope: Scope) -> tuple[str, Scalar]:
+    parameter = find_parameter(method, argument.name.value)
+    if parameter is None:
+        raise _unknown_argument(argument.name, resource, method)
+    try:
+        value = fit(token_value(argument.value, argument.minus, scope.parameters), parameter)
+    except SqlError as error:
+        error.span = argument.value.span
+        raise
+    if value is None and parameter.required:
+        raise InvalidValue(f"{parameter.name} is required and cannot be NULL", span=argument.value.span)
+    return parameter.name, value
+
+
+def _unknown_argument(name: Token, resource: Resource, method: Method) -> UnknownColumn:
+    if find_field(method, name.value):
+        hint = f"{name.value} belongs to the body: @@json = '{{\"{name.value}\": …}}'"
+    else:
+        near = nearest(name.value, [parameter.name for parameter in method.parameters])
+        hint = (
+            f"did you mean {', '.join(near)}?" if near else f"it takes {', '.join(method.required) or 'none'}"
+        )
+    return UnknownColumn(
+        f"{resource.id}.{method.name} has no parameter {name.value}", hint=hint, span=name.span
+    )
+
+
+def _body(payload: Token, resource: Resource, method: Method, scope: Scope) -> bytes:
+    text = token_value(payload, False, scope.parameters)
+    try:
+        body = msgspec.json.decode(str(text))
+    except msgspec.DecodeError as error:
+        raise InvalidValue(f"the body is not JSON: {error}", span=payload.span) from None
+    if not isinstance(body, dict):
+        raise InvalidValue(
+            "the body must be a JSON object", hint="@@json = '{\"field\": …}'", span=payload.span
+        )
+    _check_fields(body, payload, resource, method)
+    return str(text).encode()
+
+
+def _check_fields(body: dict[str, Any], payload: Token, resource: Resource, method: Method) -> None:
+    called = f"{resource.id}.{method.name}"
+    known = {field.path[0]: field for field in method.body}
+    if not known and body:
+        raise InvalidValue(f"{called} takes no body", span=payload.span)
+    for key in body:
+        if key not in known:
+            near = nearest(key, known)
+            hint = (
+                f"did you mean {', '.join(near)}?" if near else f"its fields are {', '.join(sorted(known))}"
+            )
+            raise InvalidValue(f"the body of {called} has no field {key}", hint=hint, span=payload.span)
+    absent = [name for name, field in known.items() if field.required and name not in body]
+    if absent:
+        raise MissingParameter(f"the body of {called} lacks {', '.join(absent)}", span=payload.span)
