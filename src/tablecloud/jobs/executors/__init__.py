@@ -1,7 +1,8 @@
 """Where attempts run: processes of this machine now, Ray and Kubernetes later, behind one protocol.
 
-Every call is idempotent. The order is: `plan_ref` (pure, stored by the scheduler) -> `start` -> `observe` … ->
-`cleanup`; a crash between any two is resolved by calling the next one again. Contract: ml-jobs-service 5.3.
+Every call is idempotent. The order is: `plan_ref` (pure, stored by the scheduler) -> `start` -> `observe` …
+-> `cleanup`; a crash between any two is resolved by calling the next one again. Contract: ml-jobs-service
+5.3.
 """
 
 from __future__ import annotations
