@@ -159,6 +159,7 @@ class Attempts:
 
     def _track(self, job: Job) -> _Track:
         track = self._tracks.get(job.uid)
+        # What is known of an earlier attempt says nothing about this one.
         if track is None or track.attempt != job.attempt:
             track = self._tracks[job.uid] = _Track(attempt=job.attempt)
         return track
@@ -169,6 +170,7 @@ class Attempts:
             spec = self._layout.build(job, job.attempt, job.token or "")
             self._executor.start(spec, job.ref or {})
         except (JobError, OSError) as error:
+            # Told to `outcome` as a loss, so that refusals are retried and counted like any other.
             track.broken = str(error)
         track.launched = True
 
@@ -206,6 +208,7 @@ class Attempts:
         return None
 
     def _finish(self, job: Job, track: _Track, advance: Advance) -> None:
+        # Before the move, since readers stop at `endTime`; once, since the move may lose to a label change.
         if not track.said_end:
             self._journal.ended(job, advance.to, advance.error_message)
             track.said_end = True

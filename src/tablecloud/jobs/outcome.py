@@ -65,6 +65,7 @@ def decide_outcome(
     """
     if job.state is State.CANCELLING:
         return _cancelled(job, observation) if observation.finished or observation.lost else None
+    # From here on nobody asked for an end, so what happened speaks for itself.
     if observation.lost:
         return _lost(job, settings, observation.detail)
     if observation.failed is not None:
@@ -134,8 +135,10 @@ def _failed_beside(job: Job, observation: Observation, settings: ServiceSettings
 def _ended(job: Job, observation: Observation, settings: ServiceSettings, output: Sequence[str]) -> Decision:
     if _succeeded(observation):
         return Advance(to=State.SUCCEEDED, reason=Reason.EXIT_ZERO)
+    # Replicas that were stopped because another one failed are no failures; they would only add noise.
     failures = _own_failures(observation)
     memory = any(replica.out_of_memory for replica in failures)
+    # No failure of its own and no success: somebody outside ended it.
     if not memory and (not failures or any(_hit_from_outside(replica) for replica in failures)):
         return _lost(job, settings, " ".join(_sentence(replica) for replica in failures))
     restartable = job.state is State.RUNNING and not memory

@@ -87,13 +87,15 @@ class Scheduler:
             self.wake()
             self._drained.wait()
         self._stopping.set()
-        self.wake()
+        self._drained.set()  # a stop without patience ends one that drains
+        self._bell.wake()
         self._thread.join()
-        self._thread = None
 
     def wake(self) -> None:
         """Make a pass now: something was created, cancelled, or ended."""
-        self._bell.wake()
+        # After the stop the bell may be closed, and its number may be another file's.
+        if not self._stopping.is_set():
+            self._bell.wake()
 
     def step(self) -> float:
         """Make one pass and return the seconds until the next one is due.
