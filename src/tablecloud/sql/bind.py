@@ -75,7 +75,6 @@ class _Frame:
     """The names that one SELECT can see."""
 
     parent: _Frame | None
-    ctes: frozenset[str]
     repeated: bool = False
     tables: list[_Table] = field(default_factory=list)
     others: set[str] = field(default_factory=set)
@@ -98,7 +97,7 @@ def bind(tree: Tree, scope: Scope) -> BoundQuery:
         NotSupported: a resource that cannot be read.
     """
     binder = _Binder(tree, scope)
-    binder.query(tree.root, None, frozenset(), repeated=False)
+    binder.query(tree.root, None, repeated=False)
     return binder.result()
 
 
@@ -140,31 +139,25 @@ class _Binder:
 
     # --- queries
 
-    def query(self, node: Node, parent: _Frame | None, ctes: frozenset[str], *, repeated: bool) -> None:
-        ctes = self._ctes(node, parent, ctes, repeated)
+    def query(self, node: Node, parent: _Frame | None, *, repeated: bool) -> None:
+        self._ctes(node, parent, repeated)
         if node["type"] == "SELECT_NODE":
-            self._select(node, parent, ctes, repeated)
+            self._select(node, parent, repeated)
             return
         repeated = repeated or node["type"] == "RECURSIVE_CTE_NODE"
         branches = [node[key] for key in ("left", "right") if node.get(key)] + (node.get("children") or [])
         for branch in branches:
-            self.query(branch, parent, ctes, repeated=repeated)
+            self.query(branch, parent, repeated=repeated)
         # ORDER BY and LIMIT of a UNION see its output columns, which are not known here.
-        self._inside({"value": node.get("modifiers")}, _Frame(parent=parent, ctes=ctes, opaque=True))
+        self._inside({"value": node.get("modifiers")}, _Frame(parent=parent, opaque=True))
 
-    def _ctes(
-        self, node: Node, parent: _Frame | None, ctes: frozenset[str], repeated: bool
-    ) -> frozenset[str]:
+    def _ctes(self, node: Node, parent: _Frame | None, repeated: bool) -> None:
         for entry in (node.get("cte_map") or {}).get("map", []):
-            name = entry["key"].casefold()
-            inner = entry["value"]["query_node"]
-            again = repeated or self.mentions.get(name, 0) > 1
-            self.query(inner, parent, ctes | {name}, repeated=again)
-            ctes |= {name}
-        return ctes
+            again = repeated or self.mentions.get(entry["key"].casefold(), 0) > 1
+            self.query(entry["value"]["query_node"], parent, repeated=again)
 
-    def _select(self, node: Node, parent: _Frame | None, ctes: frozenset[str], repeated: bool) -> None:
-        frame = _Frame(parent=parent, ctes=ctes, repeated=repeated)
+    def _select(self, node: Node, parent: _Frame | None, repeated: bool) -> None:
+        frame = _Frame(parent=parent, repeated=repeated)
         frame.aliases = {str(item.get("alias", "")).casefold() for item in node["select_list"]} - {""}
         self._from(node["from_table"], frame)
         for key, value in node.items():
@@ -194,7 +187,7 @@ class _Binder:
     def _opaque(self, node: Node, frame: _Frame) -> None:
         if name := node.get("alias") or (node.get("function") or {}).get("function_name"):
             frame.others.add(str(name).casefold())
-        inner = _Frame(parent=frame, ctes=frame.ctes, opaque="source" in node, repeated=frame.repeated)
+        inner = _Frame(parent=frame, opaque="source" in node, repeated=frame.repeated)
         if source := node.get("source"):
             # PIVOT and UNPIVOT make columns out of rows: all columns of what is inside may matter.
             self._from(source, inner)
@@ -206,7 +199,7 @@ class _Binder:
 
     def _base_table(self, node: Node, frame: _Frame) -> frozenset[int]:
         parts = tuple(node["qualified_name"]["path"])
-        if is_local(parts) or parts[0].casefold() in frame.ctes:
+        if is_local(parts):
             frame.others.add((node.get("alias") or parts[-1]).casefold())
             frame.opaque = True
             return frozenset()
@@ -315,7 +308,7 @@ class _Binder:
         for child in children(node):
             kind = child.get("class")
             if is_query(child):
-                self.query(child, frame, frame.ctes, repeated=frame.repeated or not derived)
+                self.query(child, frame, repeated=frame.repeated or not derived)
             elif kind == "COLUMN_REF":
                 self._column(child, frame, within, lambdas)
             elif kind == "STAR":

@@ -13,9 +13,10 @@ from tablecloud.sql.placeholders import join_numbered
 from tablecloud.sql.plan import Scalar
 from tablecloud.sql.pointing import Fragment, pointing_into
 from tablecloud.sql.pushdown import given_values, narrow
+from tablecloud.sql.sources import parse_alone
 from tablecloud.sql.statements import Modify, Span
 from tablecloud.sql.targets import find_target
-from tablecloud.sql.tree import Node, Tree, conjuncts, parse, walk
+from tablecloud.sql.tree import Node, Tree, conjuncts, walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ def read_selection(statement: Modify, resource: Resource, scope: Scope) -> Selec
         return Selection(values={}, terms=())
     fragment = join_numbered(statement, ["SELECT 1 WHERE ", statement.where])
     with pointing_into(fragment):
-        tree = parse(fragment.text)
+        tree = parse_alone(fragment, condition=True)
         bound = _bound(tree, statement, resource)
         values: dict[tuple[int, str], tuple[Scalar, ...]] = {}
         terms = []

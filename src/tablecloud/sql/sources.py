@@ -44,6 +44,26 @@ def plan_source(fragment: Fragment, scope: Scope, *, width: int) -> Source:
         return Source(plan=plan_query(text, scope), types=types)
 
 
+def parse_alone(fragment: Fragment, *, condition: bool) -> Tree:
+    """Return the tree of a fragment that must be `SELECT expression`, or `SELECT 1 WHERE condition`, and no
+    more.
+
+    Raises:
+        SqlSyntaxError: it is wrong, or goes on with FROM, ORDER BY, LIMIT and the like.
+    """
+    tree = parse(fragment.text)
+    root = tree.root
+    plain = root.get("type") == "SELECT_NODE" and root["from_table"].get("type") == "EMPTY"
+    extra = [
+        key for key in ("modifiers", "group_expressions", "having", "qualify", "sample") if root.get(key)
+    ]
+    extra += ["where"] if root.get("where_clause") and not condition else []
+    if not plain or extra or len(root["select_list"]) != 1 or root["select_list"][0].get("alias"):
+        what = "condition" if condition else "expression"
+        raise SqlSyntaxError(f"expected one {what}", span=(fragment.pieces[0].at, len(fragment.text)))
+    return tree
+
+
 def value_rows(root: Node) -> list[list[Node]] | None:
     """Return the expressions of each row of VALUES, or the one select list; None where a star hides their
     number."""
