@@ -7,7 +7,8 @@ columns to fetch, and to refuse a name that cannot be right with a better messag
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from tablecloud.catalog.model import Form, Resource, Verb
 from tablecloud.errors import AmbiguousColumn, CatalogError, NotSupported, UnknownColumn
@@ -47,8 +48,7 @@ right side."""
 _RESTRICTS["ANTI"] = (False, True)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Table:
+class _Table(Struct, kw_only=True, eq=False):
     """A table reference while its columns are being collected."""
 
     index: int
@@ -61,7 +61,7 @@ class _Table:
     fields: frozenset[str]
     parameters: frozenset[str]
     star: bool = False
-    names: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+    names: dict[str, tuple[int, int] | None] = {}
 
     def has(self, name: str) -> bool:
         return name in self.fields or name in self.parameters
@@ -70,21 +70,20 @@ class _Table:
         self.names.setdefault(name, span)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Frame:
+class _Frame(Struct, kw_only=True, eq=False):
     """The names that one SELECT can see."""
 
     parent: _Frame | None
     repeated: bool = False
-    tables: list[_Table] = field(default_factory=list)
-    others: set[str] = field(default_factory=set)
+    tables: list[_Table] = []
+    others: set[str] = set()
     """Relations whose columns are not known here: CTEs, subqueries, functions."""
     opaque: bool = False
     """Whether a name that is not found may still be a column of one of these."""
-    aliases: set[str] = field(default_factory=set)
-    merged: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    aliases: set[str] = set()
+    merged: dict[str, tuple[int, ...]] = {}
     outer_joined: bool = False
-    fixed: set[int] = field(default_factory=set)
+    fixed: set[int] = set()
     """Tables whose rows must all be there, whatever WHERE says: sides of positional and ASOF joins."""
 
 

@@ -4,7 +4,9 @@ each sets."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from msgspec import Struct
 
 from tablecloud.catalog.model import Method, Resource, Verb
 from tablecloud.errors import MissingParameter, UnknownColumn
@@ -76,16 +78,14 @@ def plan_modify(statement: Modify, scope: Scope) -> Mutation:
     return draft.finish(method, draft.by_rows(method))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
+class _Part(Struct, frozen=True, kw_only=True):
     """One column of the source: what it sets, and its expression as words of ours or a span of the script."""
 
     target: Target
     expression: str | Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Draft:
+class _Draft(Struct, frozen=True, kw_only=True):
     """An UPDATE, REPLACE or DELETE while its source is being put together."""
 
     statement: Modify

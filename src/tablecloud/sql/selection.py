@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tablecloud.catalog.model import Method, Resource
 from tablecloud.errors import NotSupported
@@ -19,8 +20,7 @@ from tablecloud.sql.targets import find_target
 from tablecloud.sql.tree import Node, Tree, conjuncts, walk
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     """One AND-ed term."""
 
     span: Span
@@ -29,8 +29,7 @@ class Condition:
     """The name, in lower case, that it gives values to; empty where it does something else."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(Struct, frozen=True, kw_only=True):
     """What a WHERE says."""
 
     values: Mapping[str, tuple[Scalar, ...]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tablecloud.errors import SqlSyntaxError
 from tablecloud.sql.names import Scope
@@ -14,8 +14,7 @@ from tablecloud.sql.tree import Node, Tree, parse
 _TYPING = {"string": "string", "json": "json"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """A planned source."""
 
     plan: QueryPlan

@@ -89,7 +89,8 @@ def test_cancelling_and_patching(catalog: Catalog) -> None:
 def test_a_join_of_services(catalog: Catalog) -> None:
     made = _plan(
         "SELECT m.name, v.name FROM google.ml.models m LEFT JOIN google.ml.versions v "
-        "ON v.modelsId = split_part(m.name, '/', 4) AND v.projectsId = m.projectsId WHERE m.projectsId = 'demo'",
+        "ON v.modelsId = split_part(m.name, '/', 4) AND v.projectsId = m.projectsId "
+        "WHERE m.projectsId = 'demo'",
         catalog,
     )
     assert isinstance(made, QueryPlan)
