@@ -4,7 +4,8 @@ replaced."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tablecloud.catalog.model import Column, Method, Parameter, Resource, Verb
 from tablecloud.errors import InvalidValue, SqlError, UnknownColumn
@@ -43,8 +44,7 @@ def _prepared(name: str, tree: Tree, scope: Scope) -> Scalar:
         raise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Placement:
+class _Placement(Struct, frozen=True, kw_only=True):
     """A table reference with the method that answers it."""
 
     table: TableRef
