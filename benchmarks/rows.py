@@ -2,7 +2,7 @@
 
 The pages (500 rows, about 700 KB) come from another process over loopback HTTP/1.1, one after the other, as
 one list call gets them. Prints rows a second, the ratio, and peak memory. With forty columns the decoder is the
-bound; with few, the way of each page: the next is asked for when the one before has come.
+the bound; with few, the way of each page: the next is asked for when the one before has come.
 
     python benchmarks/rows.py [--rows 1000000] [--columns 40]
 """
@@ -62,7 +62,7 @@ def page() -> bytes:
     """Return one page of a list, without its token."""
     rng = random.Random(1)
     makers: dict[str, Callable[[int], object]] = {
-        "t": lambda n: None if rng.random() < 0.1 else "".join(rng.choices("abcdefghij klmnop", k=16)),
+        "t": lambda _: None if rng.random() < 0.1 else "".join(rng.choices("abcdefghij klmnop", k=16)),
         "i": lambda n: str(rng.randrange(10**12)) if n % 2 else rng.randrange(10**9),
         "d": lambda _: rng.random(),
         "b": lambda _: rng.random() < 0.5,
