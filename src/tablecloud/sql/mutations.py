@@ -3,14 +3,15 @@ each sets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from tablecloud.catalog.model import Method, Resource, Verb
 from tablecloud.errors import MissingParameter
 from tablecloud.sql.access import Example, choose, find_parameter, missing_parameter
-from tablecloud.sql.lexer import Kind, quote_name, quote_value, tokenize
+from tablecloud.sql.lexer import quote_name, quote_value
 from tablecloud.sql.names import Scope, find_resource, no_such_verb, segments
+from tablecloud.sql.placeholders import join_numbered
 from tablecloud.sql.plan import Mutation, Scalar, Target
 from tablecloud.sql.pointing import Fragment, join, pointing_into
 from tablecloud.sql.selection import Selection, read_selection
@@ -36,7 +37,7 @@ def plan_insert(statement: Insert, scope: Scope) -> Mutation:
         raise _missing(resource, Verb.INSERT, given, _insert_example(resource), statement.target.span)
     targets = resolve_targets(resource, method, statement.columns)
     _check_body(resource, method, targets, statement.target.span)
-    source = plan_source(_numbered(statement, [statement.source]), scope, width=len(targets))
+    source = plan_source(join_numbered(statement, [statement.source]), scope, width=len(targets))
     return Mutation(
         text=statement.text,
         verb=Verb.INSERT.value,
@@ -205,7 +206,7 @@ class _Draft:
             words += [", "] if index else []
             # `string(x)` must stay the whole item, so an expression of the user's stands without parentheses.
             words += [part.expression, f" AS {quote_name(part.target.column)}"]
-        return _numbered(self.statement, [*words, *tail])
+        return join_numbered(self.statement, [*words, *tail])
 
     def missing(self) -> MissingParameter:
         """Return the error for values that are still needed."""
@@ -300,29 +301,3 @@ def _returning(statement: Insert | Modify) -> str | None:
     with pointing_into(fragment):
         parse(fragment.text)
     return statement.script[statement.returning[0] : statement.returning[1]]
-
-
-def _numbered(statement: Insert | Modify, parts: Iterable[str | Span]) -> Fragment:
-    """Join the parts, with each `?` as the `$n` it is in the statement: the parts may stand in another
-    order."""
-    marks = _marks(statement)
-    pieces: list[str | Span] = []
-    for part in parts:
-        pieces += [part] if isinstance(part, str) else _cut_at(part, marks)
-    return join(statement.script, pieces)
-
-
-def _marks(statement: Insert | Modify) -> Mapping[int, int]:
-    tokens = tokenize(statement.text)
-    marks = [t.start + statement.span[0] for t in tokens if t.kind is Kind.PARAMETER and t.value == "?"]
-    return {start: number for number, start in enumerate(marks, 1)}
-
-
-def _cut_at(span: Span, marks: Mapping[int, int]) -> Iterator[str | Span]:
-    start = span[0]
-    for mark, number in marks.items():
-        if span[0] <= mark < span[1]:
-            yield (start, mark)
-            yield f"${number}"
-            start = mark + 1
-    yield (start, span[1])

@@ -32,6 +32,8 @@ class Equality:
     """SQL over the source's relation alone."""
     column: str | None
     """The source's column where the expression is one."""
+    term: int = 0
+    """`id` of the predicate's node; 0 for a column of USING."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +176,7 @@ def _equalities(
                 source=table,
                 expression=expression,
                 column=inner.name if inner else None,
+                term=id(node),
             )
 
 

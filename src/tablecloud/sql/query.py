@@ -16,7 +16,7 @@ from tablecloud.sql.names import Scope, suggestion
 from tablecloud.sql.plan import Binding, ConjunctVerdict, DependentBinding, QueryPlan, Scalar, Scan, Verdict
 from tablecloud.sql.pushdown import Equality, Facts, Term, collect, relation, rows_that_matter
 from tablecloud.sql.remote import remote_filter
-from tablecloud.sql.tree import Node, parse, walk
+from tablecloud.sql.tree import Node, Tree, parse, walk
 from tablecloud.sql.values import as_text, constant, fit, prepared
 
 
@@ -29,9 +29,18 @@ def plan_query(text: str, scope: Scope) -> QueryPlan:
     """
     tree = parse(text)
     bound = bind(tree, scope)
-    parameters = {name: prepared(name, scope.parameters) for name in tree.parameters}
+    parameters = {name: _prepared(name, tree, scope) for name in tree.parameters}
     planner = _QueryPlanner(bound, collect(bound, parameters), parameters, scope)
     return planner.plan()
+
+
+def _prepared(name: str, tree: Tree, scope: Scope) -> Scalar:
+    try:
+        return prepared(name, scope.parameters)
+    except InvalidValue as error:
+        uses = (node for node in walk(tree.root) if node.get("identifier") == name)
+        error.span = next((tree.own_span(node) for node in uses), None)
+        raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +136,9 @@ class _QueryPlanner:
         dependent = tuple(self._dependent(placement))
         bound_names = {b.parameter for b in bindings} | {d.parameter for d in dependent}
         columns, parameter_columns = self._columns(table, method, bound_names)
-        mine = [term for term in self.facts.terms if table.index in term.tables]
+        mine = [t for t in self.facts.terms if table.index in t.tables and table.index in t.restricts]
         expression, said = self._remote_filter(table, method, mine, bound_names)
+        said |= {equality.term for equality in placement.feeds}
         conjuncts = tuple(
             ConjunctVerdict(text=term.text, verdict=_verdict(term, method, bound_names, said))
             for term in mine
@@ -209,8 +219,7 @@ class _QueryPlanner:
         given = rule and any(p.wire == rule.parameter and p.name in bound_names for p in method.parameters)
         if rule is None or given:
             return None, frozenset()
-        usable = [term for term in terms if table.index in term.restricts]
-        return remote_filter(usable, table.index, method, self.bound, self.parameters)
+        return remote_filter(terms, table.index, method, self.bound, self.parameters)
 
     # --- what is left for DuckDB
 

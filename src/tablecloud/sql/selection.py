@@ -9,8 +9,9 @@ from tablecloud.catalog.model import Method, Resource
 from tablecloud.errors import NotSupported
 from tablecloud.sql.bound import BoundQuery, Reference
 from tablecloud.sql.names import Scope, segments
+from tablecloud.sql.placeholders import join_numbered
 from tablecloud.sql.plan import Scalar
-from tablecloud.sql.pointing import Fragment, join, pointing_into
+from tablecloud.sql.pointing import Fragment, pointing_into
 from tablecloud.sql.pushdown import given_values, narrow
 from tablecloud.sql.statements import Modify, Span
 from tablecloud.sql.targets import find_target
@@ -53,7 +54,7 @@ def read_selection(statement: Modify, resource: Resource, scope: Scope) -> Selec
     """
     if statement.where is None:
         return Selection(values={}, terms=())
-    fragment = join(statement.script, ["SELECT 1 WHERE ", statement.where])
+    fragment = join_numbered(statement, ["SELECT 1 WHERE ", statement.where])
     with pointing_into(fragment):
         tree = parse(fragment.text)
         bound = _bound(tree, statement, resource)
