@@ -44,7 +44,7 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """The answer to a query: names and types (DuckDB's spelling), then batches, computed as they are read."""
+    """The answer to a query: names and types (DuckDB's spelling), then batches, computed when read."""
 
     columns: tuple[tuple[str, str], ...]
     batches: Generator[RecordBatch, None, None]

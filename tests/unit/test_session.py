@@ -6,9 +6,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.support.shop import Shop, item, open_shop
 
 from tablecloud.errors import Cancelled, NotSupported, QueryFailed, RemoteDenied, SettingError, UnknownColumn
-from tests.support.shop import Shop, item, open_shop
 
 LIST = "SELECT {} FROM acme.shop.items WHERE shop = 's1'"
 
@@ -96,7 +96,9 @@ def test_a_failed_call_among_others_is_a_notice_and_a_failure(tmp_path: Path) ->
     with open_shop(tmp_path, shop) as (session, _):
         result = session.execute("SELECT id FROM acme.shop.items WHERE shop IN ('s1', 's9')")
         assert len(result.fetchall()) == 2
-        assert [(n.severity, n.arguments, n.status) for n in result.notices] == [("error", {"shop": "s9"}, 403)]
+        assert [(n.severity, n.arguments, n.status) for n in result.notices] == [
+            ("error", {"shop": "s9"}, 403)
+        ]
         assert isinstance(result.failure, RemoteDenied)
 
 
@@ -136,7 +138,11 @@ def test_values_of_another_type_become_null_and_a_warning(tmp_path: Path) -> Non
     with open_shop(tmp_path, shop) as (session, _):
         result = session.execute(LIST.format("id, stock, made IS NULL, name"))
         rows = result.fetchall()
-        assert [row[1:] for row in rows] == [(10, False, "thing 1"), (None, False, "thing 2"), (None, True, "5")]
+        assert [row[1:] for row in rows] == [
+            (10, False, "thing 1"),
+            (None, False, "thing 2"),
+            (None, True, "5"),
+        ]
         assert {(n.severity, n.message.split(" are")[0]) for n in result.notices} == {
             ("warning", "2 value(s) of column stock"),
             ("warning", "1 value(s) of column made"),
