@@ -9,6 +9,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tablecloud.errors import JobError
 from tablecloud.jobs.model import Job, Observation, Reason, ReplicaState, ReplicaStatus, State
 from tablecloud.jobs.settings import ServiceSettings
 
@@ -88,6 +89,16 @@ def overdue(job: Job, now: float) -> Advance | None:
         error_message=f"The job exceeded its maximum {'waiting' if waiting else 'running'} time of "
         f"{_seconds(deadline - begin)}s.",
     )
+
+
+def refusal(error: Exception) -> Advance:
+    """Return the end of a job for which no attempt could be laid out."""
+    if isinstance(error, JobError):
+        return Advance(
+            to=State.FAILED, reason=Reason.BAD_INPUT, error_message=f"{error} {error.hint}".strip()
+        )
+    message = f"The job could not be laid out: {type(error).__name__}: {error}"
+    return Advance(to=State.FAILED, reason=Reason.INTERNAL, error_message=message)
 
 
 def last_traceback(lines: Sequence[str]) -> str:

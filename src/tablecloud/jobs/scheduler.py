@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable
 
 from tablecloud.clock import Clock
-from tablecloud.errors import JobError
 from tablecloud.jobs.admission import Capacity, Demand, decide, has_room
 from tablecloud.jobs.attempts import Attempts, Layout
 from tablecloud.jobs.executors.processes import WakePipe
@@ -146,9 +145,10 @@ class Scheduler:
         known = self._demands.get(job.uid)
         if known is not None and known.not_before == job.not_before:
             return known
-        # A job that cannot be laid out asks for nothing: it is admitted, and fails with the reason.
+        # A job that cannot be laid out asks for nothing: it is admitted, and fails with the reason. Whatever
+        # is wrong with one document, the others go on.
         cpus, memory_bytes = 0.0, 0
-        with contextlib.suppress(JobError):
+        with contextlib.suppress(Exception):
             weight = self._layout.requirements(job)
             cpus, memory_bytes = weight.cpus, weight.memory_bytes
         return Demand(

@@ -296,7 +296,7 @@ class Store:
         try:
             yield connection
         except sqlite3.Error as error:
-            # Reads fail for no other reason than damage; say so in words that name the file.
+            # Damage can show as almost any error; look for it before saying something else.
             diagnose(connection, self._path)
             raise explain(error, self._path) from error
         finally:
