@@ -165,17 +165,20 @@ def _build(layer: Path, archives: Sequence[str], offline: bool) -> None:
         options = ["--no-build-isolation", *(["--no-index"] if offline else [])]
         _pip(scratch, [*options, "--no-deps", "--upgrade", "--force-reinstall", *archives])
         # Named and pinned, what was just installed is satisfied already; this looks at what it requires.
-        _pip(scratch, [*options, *_installed(site)])
+        if demanding := list(_demanding(site)):
+            _pip(scratch, [*options, *demanding])
         (site / "_layers.pth").unlink()
         site.rename(layer)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _installed(site: Path) -> Iterator[str]:
+def _demanding(site: Path) -> Iterator[str]:
+    """Yield `name==version` of each installed package that requires others."""
     for info in sorted(site.glob("*.dist-info")):
-        name, _, version = info.name.removesuffix(".dist-info").rpartition("-")
-        yield f"{name}=={version}"
+        if "\nRequires-Dist:" in (info / "METADATA").read_text(encoding="utf-8", errors="replace"):
+            name, _, version = info.name.removesuffix(".dist-info").rpartition("-")
+            yield f"{name}=={version}"
 
 
 def _pip(environment: Path, arguments: Sequence[str]) -> None:
