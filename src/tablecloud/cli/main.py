@@ -49,10 +49,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    from tablecloud.cli.arguments import build_parser, normalise
+    from tablecloud.cli.arguments import build_parser, command_of, normalise
 
-    parser = build_parser()
-    given = parser.parse_args(normalise(argv))
+    words = normalise(argv)
+    parser = build_parser(command_of(words))
+    given = parser.parse_args(words)
     if getattr(given, "version", False):
         from tablecloud import __version__
 
