@@ -47,7 +47,7 @@ class Catalog:
 
     def providers(self) -> list[str]:
         """Return the providers' names."""
-        return [name for name, _ in self._index.providers()]
+        return self._index.providers()
 
     def provider_version(self, provider: str) -> str:
         """Return the version of a provider's documents; empty where they have none.
@@ -55,8 +55,7 @@ class Catalog:
         Raises:
             UnknownProvider: there is no such provider.
         """
-        versions = {name.lower(): version for name, version in self._index.providers()}
-        return versions[self._provider(provider).lower()]
+        return self._index.provider_version(self._provider(provider))
 
     def services(self, provider: str) -> list[ServiceEntry]:
         """Return the services of a provider, by name.

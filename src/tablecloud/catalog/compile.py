@@ -19,13 +19,11 @@ from tablecloud.catalog.sources import (
     document_files,
     overlay_file,
     preferred_versions,
-    provider_version,
     read_document,
 )
 from tablecloud.errors import DocumentError
 
 NAMES_SCHEMA = """
-CREATE TABLE providers (key TEXT PRIMARY KEY, name TEXT, version TEXT) WITHOUT ROWID;
 CREATE TABLE services (provider TEXT, key TEXT, name TEXT, version TEXT, title TEXT, description TEXT,
     preferred INTEGER, document TEXT, PRIMARY KEY (provider, key)) WITHOUT ROWID;
 CREATE TABLE resources (provider TEXT, service TEXT, key TEXT, name TEXT, form TEXT, description TEXT,
@@ -38,13 +36,10 @@ _COMPRESSION = 3
 
 
 def fill_names(connection: sqlite3.Connection, sources: Sequence[Source], progress: Progress | None) -> None:
-    """Write providers, services and the names of all resources."""
+    """Write services and the names of all resources."""
     connection.executescript(NAMES_SCHEMA)
     for source in sources:
         key = source.provider.lower()
-        connection.execute(
-            "INSERT INTO providers VALUES (?, ?, ?)", (key, source.provider, provider_version(source))
-        )
         outlines = dict(_outlines(source, progress))
         titles = [
             DocumentTitle(name=o.name, version=o.version, file=file.name) for file, o in outlines.items()
@@ -91,8 +86,9 @@ def _write_service(
             str(file),
         ),
     )
+    # Pages whose paths differ by case alone have one name: the first has it.
     connection.executemany(
-        "INSERT INTO resources VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO resources VALUES (?, ?, ?, ?, ?, ?)",
         [
             (provider, name.lower(), p.name.lower(), p.name, p.form.value, p.description)
             for p in outline.placements
@@ -119,6 +115,6 @@ def fill_service(connection: sqlite3.Connection, resources: Sequence[Resource]) 
     """Write the compiled resources of one service."""
     connection.execute(SERVICE_SCHEMA)
     connection.executemany(
-        "INSERT INTO compiled VALUES (?, ?)",
+        "INSERT OR IGNORE INTO compiled VALUES (?, ?)",
         [(r.name.lower(), zlib.compress(msgspec.msgpack.encode(r), _COMPRESSION)) for r in resources],
     )

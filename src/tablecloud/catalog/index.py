@@ -14,6 +14,7 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ import msgspec
 from tablecloud import sqltypes
 from tablecloud.catalog import store
 from tablecloud.catalog.model import Form, Resource, ResourceEntry, ServiceEntry
-from tablecloud.catalog.sources import Progress, Source, fingerprint
+from tablecloud.catalog.sources import Progress, Source, fingerprint, provider_version
 
 T = TypeVar("T")
 
@@ -78,9 +79,13 @@ class Index:
             while self._open:
                 self._open.popitem()[1].close()
 
-    def providers(self) -> list[tuple[str, str]]:
-        """Return name and version of each provider, by name."""
-        return self._names(lambda c: c.execute("SELECT name, version FROM providers ORDER BY key").fetchall())
+    def providers(self) -> list[str]:
+        """Return the name of each provider, by name; opens no file."""
+        return sorted(source.provider for source in self._sources.values())
+
+    def provider_version(self, provider: str) -> str:
+        """Return the version of what a provider's documents came with; empty where there is none."""
+        return provider_version(self._sources[provider.lower()])
 
     def services(self, provider: str) -> list[ServiceEntry]:
         """Return the services of a provider (any case), by name."""
@@ -186,9 +191,11 @@ class Index:
     def _remove_old_builds(self) -> None:
         from shutil import rmtree
 
-        others = [f for f in self._folder.parent.iterdir() if f.is_dir() and f != self._folder]
-        for folder in sorted(others, key=lambda f: f.stat().st_mtime, reverse=True)[_KEPT_BUILDS:]:
-            rmtree(folder, ignore_errors=True)
+        # Another process may be doing the same: what is gone already is as good.
+        with suppress(OSError):
+            others = [f for f in self._folder.parent.iterdir() if f.is_dir() and f != self._folder]
+            for folder in sorted(others, key=lambda f: f.stat().st_mtime, reverse=True)[_KEPT_BUILDS:]:
+                rmtree(folder, ignore_errors=True)
 
 
 def _file_name(provider: str, service: str) -> str:

@@ -99,7 +99,7 @@ def name_tables(rows: Mapping[ResourcePath, str]) -> list[Table]:
             for paths in members:
                 if alone is (len(members) == 1 or len(paths[0]) == 1):
                     others = [path for other in members if other is not paths for path in other]
-                    name = paths[0][-1] if alone else _suffix(paths, others, taken)
+                    name = _free(paths[0][-1], taken) if alone else _suffix(paths, others, taken)
                     taken.add(name.lower())
                     tables.append(Table(name=name, paths=paths))
     return tables

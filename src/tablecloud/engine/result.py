@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One call that failed, was skipped or cut short: what a truthful answer must carry (architecture section 6)."""
+    """One call that failed, was skipped or cut short: what a truthful answer must carry."""
 
     severity: str
-    """`error`: rows are missing because of it; `warning`: rows may be other than meant; `info`: worth knowing."""
+    """`error`: rows are missing because of it; `warning`: rows may be other than meant; `info`: to know."""
     provider: str
     method: str
     arguments: Mapping[str, Any]
@@ -74,7 +74,11 @@ class Result:
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield rows as tuples of Python values."""
         for batch in self.batches():
-            columns = [batch.column(i).to_pylist() for i in range(len(self.columns))]
+            columns: list[Any] = [batch.column(i).to_pylist() for i in range(len(self.columns))]
+            for index, column in enumerate(self.columns):
+                if column.type == "HUGEINT":
+                    # Arrow has no integer that wide: it travels as a decimal.
+                    columns[index] = [None if value is None else int(value) for value in columns[index]]
             yield from zip(*columns, strict=True)
 
     def fetchall(self) -> list[tuple[Any, ...]]:

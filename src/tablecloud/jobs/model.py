@@ -1,17 +1,17 @@
 """What a job is: its states, the reasons it ends, the moves it may make. Data only; imports nothing.
 
-Contract: ml-jobs-service 2.6 (states), 5.2 (guarantees). The chart in `docs/job-states.md`, the CHECK constraints of
-`schema.sql` and `TRANSITIONS` are kept equal by a test.
+Contract: ml-jobs-service 2.6 (states), 5.2 (guarantees). The chart in `docs/job-states.md`, the CHECK
+constraints of `schema.sql` and `TRANSITIONS` are kept equal by a test.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 
-class State(str, Enum):
+class State(StrEnum):
     """The seven states of a job; the last three are final."""
 
     QUEUED = "QUEUED"
@@ -42,7 +42,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 """Every move a job may make. PREPARING -> QUEUED is an attempt that was lost before any replica started."""
 
 
-class Reason(str, Enum):
+class Reason(StrEnum):
     """Why a job made a move: the closed list of contract 5.2 point 2, and the moves that are no end."""
 
     CREATED = "created"
@@ -66,8 +66,8 @@ class Reason(str, Enum):
 class Job:
     """One job as the store holds it.
 
-    `document` is what the user sent (canonical lowerCamel names, no defaults filled in) without the output-only fields;
-    labels live apart because patch changes them. Times are seconds since the epoch, UTC.
+    `document` is what the user sent (canonical lowerCamel names, no defaults filled in) without the
+    output-only fields; labels live apart because patch changes them. Times are seconds since the epoch, UTC.
     """
 
     uid: str
@@ -93,7 +93,16 @@ class Job:
     """How many attempts were claimed; 0 while never claimed."""
     executor: str | None = None
     ref: dict[str, Any] | None = None
-    """What the executor needs to find the attempt again; written before anything is started."""
+    """What the executor needs to find the attempt again; written before anything is started.
+
+    None once the attempt was cleaned up.
+    """
+    token: str | None = None
+    """The fencing token of the attempt."""
+    user_restarts: int = 0
+    """How many attempts followed a failure of the program itself; the others followed lost machines."""
+    not_before: float | None = None
+    """Until when the next attempt waits, after a lost one."""
     wait_deadline: float | None = None
     run_deadline: float | None = None
     cancel_reason: Reason | None = None
@@ -105,6 +114,30 @@ class Job:
     def name(self) -> str:
         """The key users know: `projects/{project}/jobs/{job_id}`."""
         return f"projects/{self.project}/jobs/{self.job_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What `create` needs to know of a job; the store adds the rest."""
+
+    project: str
+    job_id: str
+    document: dict[str, Any]
+    labels: dict[str, str] = field(default_factory=dict)
+    priority: int = 0
+    wait_seconds: float | None = None
+    """How long it may wait for RUNNING, from its creation; None is for ever."""
+    run_seconds: float | None = None
+    """How long it may be RUNNING."""
+    actor: str = "user:local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPolicy:
+    """An access policy and how often it was set."""
+
+    document: dict[str, Any]
+    revision: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +154,7 @@ class JobEvent:
     """`user:…` for requests, `scheduler`, `executor`, `recovery` for the service itself."""
 
 
-class ReplicaState(str, Enum):
+class ReplicaState(StrEnum):
     """What an executor saw of one replica."""
 
     PENDING = "PENDING"
@@ -142,6 +175,9 @@ class ReplicaStatus:
     started: float | None = None
     ended: float | None = None
     out_of_memory: bool = False
+    stopped: bool = False
+    """The service ended it: because of a stop, or because another replica's end ended the attempt. Its exit
+    code and signal then say nothing about the program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +226,14 @@ class AttemptSpec:
     """The job's document."""
     folder: str
     """The attempt's directory, mode 0700."""
+    replicas: tuple[ReplicaSpec, ...] = ()
+    """Replica 0 is the primary: its end is the attempt's."""
+    packages: tuple[str, ...] = ()
+    """Absolute paths of the archives to install before any replica starts, in order."""
+    offline: bool = True
+    """Installing must not reach for an index."""
+    notices: tuple[str, ...] = ()
+    """Sentences for the job's log about settings that have no effect here."""
     grace_seconds: float = 10.0
     log_limit_bytes: int = 64 * 1024 * 1024
 

@@ -1,13 +1,13 @@
 """What protocols say to the transport: send, pause, emit; and what they get back.
 
 A protocol is a generator (`Conversation`): it yields `Send` and receives a `Response` or is thrown a
-`TransportFailure`; it yields `Pause` to wait without holding a thread; it yields `Emit` to hand a page to the consumer,
-who may be slow. Tests drive it by hand with `next` and `send`.
+`TransportFailure`; it yields `Pause` to wait without holding a thread; it yields `Emit` to hand a page to the
+consumer, who may be slow. Tests drive it by hand with `next` and `send`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
@@ -22,6 +22,12 @@ class Request:
     body: bytes | None = None
     method_id: str = ""
     """Which method of the catalog it carries out, for messages and logs."""
+    provider: str = ""
+    """Whose credentials it wants."""
+    attempt: int = 1
+    """Which try this is; more than 1 counts as a retry."""
+    anonymous: bool = False
+    """Whether it must go without credentials: token requests, and redirects to another origin."""
     repeatable: bool = True
     """Whether it may be sent again after it may have reached the server. False for every mutation."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -30,10 +36,14 @@ class Request:
     @property
     def shown(self) -> str:
         """The request line as users see it, secrets masked."""
-        text = f"{self.http} {self.url}"
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
-        return text
+        return masked(f"{self.http} {self.url}", self.secrets)
+
+    @property
+    def full_method(self) -> str:
+        """The method with its provider, as messages name it: `google.ml.projects.jobs.list`."""
+        if not self.provider or self.method_id.startswith(f"{self.provider}."):
+            return self.method_id or self.shown
+        return f"{self.provider}.{self.method_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +54,22 @@ class Response:
     headers: Mapping[str, str]
     body: bytes
     seconds: float = 0.0
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What the request carried and the answer may echo; masked wherever the answer is shown."""
 
 
-class TransportFailure(Exception):  # noqa: N818 - the transport's word, never seen by users
-    """No response came: `kind` is `dns`, `connect`, `tls`, `timeout`, `reset` or `cancelled`.
+class TransportFailure(Exception):
+    """No response came: `kind` is `dns`, `connect`, `tls`, `timeout`, `reset`, `size` or `request`.
 
-    `sent` is False only when the request certainly did not reach the server.
+    `sent` is False only when the request certainly did not reach the server; `seconds` is the time it took.
+    Users never see it: `response.read_failure` makes an error of it.
     """
 
-    def __init__(self, kind: str, message: str, *, sent: bool) -> None:
+    def __init__(self, kind: str, message: str, *, sent: bool, seconds: float = 0.0) -> None:
         super().__init__(message)
         self.kind = kind
         self.sent = sent
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +124,23 @@ class Tell:
 Effect: TypeAlias = Send | Pause | Emit | Tell
 T = TypeVar("T")
 Conversation: TypeAlias = Generator[Effect, Response | None, T]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A token must be fetched first. The transport runs one exchange a key; other calls wait for it."""
+
+    key: str
+    begin: Callable[[], Conversation[None]]
+    """Makes the conversation; when it has ended well, authorizing the request again succeeds."""
+
+
+Authorize: TypeAlias = Callable[[Request], Request | Exchange]
+"""Adds credentials to a request. Called in the transport's thread: it must not block."""
+
+
+def masked(text: str, secrets: tuple[str, ...]) -> str:
+    """Return the text with every secret replaced by `***`, the longest first."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text

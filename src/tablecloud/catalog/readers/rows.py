@@ -79,6 +79,9 @@ def _items(schemas: Schemas, envelope: Schema) -> RowShape | None:
 def _array(schemas: Schemas, envelope: Schema, segment: str, subject: str) -> RowShape | None:
     """Choose the property that holds the rows: by name, then by what it holds, then the only one there is."""
     properties = schemas.resolve(envelope).properties
+    scoped = _scoped(schemas, properties.get("items"), segment, subject)
+    if scoped is not None:
+        return scoped
     arrays = {name: p.items for name, p in properties.items() if p.type == "array" and p.items is not None}
     # An array of objects without properties, as in HttpBody, is no list of anything.
     known = {name for name, item in arrays.items() if columns_of(schemas, item)}
@@ -93,9 +96,7 @@ def _array(schemas: Schemas, envelope: Schema, segment: str, subject: str) -> Ro
         list(known) if len(arrays) == 1 else [],
     )
     chosen = next((names[0] for names in rules if names), None)
-    if chosen is not None:
-        return RowShape(items=(chosen,), schema=arrays[chosen])
-    return _scoped(schemas, properties.get("items"), segment, subject)
+    return None if chosen is None else RowShape(items=(chosen,), schema=arrays[chosen])
 
 
 def _scoped(schemas: Schemas, items: Schema | None, segment: str, subject: str) -> RowShape | None:

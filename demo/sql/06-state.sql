@@ -1,0 +1,1 @@
+SELECT state FROM google.ml.jobs WHERE projectsId = 'demo' AND jobsId = 'endless';

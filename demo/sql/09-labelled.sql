@@ -1,0 +1,1 @@
+SELECT jobId, labels ->> 'reviewed' AS reviewed FROM google.ml.jobs WHERE projectsId = 'demo' AND jobId = 'digits';

@@ -1,0 +1,1 @@
+EXEC google.ml.projects.jobs.getIamPolicy @projectsId = 'demo', @jobsId = 'digits';

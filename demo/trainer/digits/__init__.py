@@ -1,0 +1,1 @@
+"""A small real trainer: a random forest that learns handwritten digits."""

@@ -1,0 +1,121 @@
+"""The operation methods: read-only twins of jobs, so that a job can be watched and cancelled as an operation.
+
+Contract: ml-jobs-service 1.11. Twins stay out of `list` unless the filter asks for `metadata.jobId`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+
+from tablecloud.jobs.api.calls import Api, Call
+from tablecloud.jobs.api.documents import TWIN_PREFIX, twin_document
+from tablecloud.jobs.api.jobs import check_empty_body
+from tablecloud.jobs.api.paging import page_of_jobs, page_size
+from tablecloud.jobs.api.parameters import boolean_parameter
+from tablecloud.jobs.api.permissions import require
+from tablecloud.jobs.model import Job
+from tablecloud.jobs.store import AlreadyFinished
+from tablecloud.jobs.wire.errors import ApiError, field_error
+from tablecloud.jobs.wire.filter_grammar import parse_filter
+from tablecloud.jobs.wire.schemas import JsonObject
+
+_ASKS_FOR_TWINS = re.compile(r"\bmetadata\.job_?id\s*[:=!<>~]", re.IGNORECASE)
+
+
+async def get_operation(api: Api, call: Call) -> JsonObject:
+    """Return the twin of a job.
+
+    Raises:
+        ApiError: PERMISSION_DENIED, NOT_FOUND.
+    """
+    job_id = _job_id(call)
+    require(api, call, "ml.operations.get", "ml.jobs.get", job_id=job_id)
+    return _twin(api, _found(api, call, job_id))
+
+
+async def list_operations(api: Api, call: Call) -> JsonObject:
+    """Return `{}`, or the twins that a filter on `metadata.jobId` selects.
+
+    Raises:
+        ApiError: PERMISSION_DENIED, INVALID_ARGUMENT, UNIMPLEMENTED for `returnPartialSuccess`.
+    """
+    require(api, call, "ml.operations.list")
+    if boolean_parameter(call.query, "returnPartialSuccess", "return_partial_success"):
+        raise ApiError("UNIMPLEMENTED", "return_partial_success is not offered by this server.")
+    page_size(call.query)
+    text = call.query.get("filter", "")
+    parse_filter(text)
+    if not _ASKS_FOR_TWINS.search(text):
+        return {}
+    require(api, call, "ml.jobs.list")
+    documents, token = await page_of_jobs(api, call, "operations", lambda job: _twin(api, job))
+    reply: JsonObject = {"operations": documents} if documents else {}
+    if token is not None:
+        reply["nextPageToken"] = token
+    return reply
+
+
+async def cancel_operation(api: Api, call: Call) -> JsonObject:
+    """Cancel the job behind a twin; a finished one stays as it is.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT, PERMISSION_DENIED, NOT_FOUND.
+    """
+    check_empty_body(call, _name(call))
+    job_id = _job_id(call)
+    # Both: to cancel the twin is to cancel the job, which the operation's right alone must not allow.
+    require(api, call, "ml.operations.cancel", "ml.jobs.cancel", job_id=job_id)
+    job = _found(api, call, job_id)
+    with contextlib.suppress(AlreadyFinished):
+        await asyncio.to_thread(api.service.cancel, call.project, job.job_id, actor=call.member)
+    return {}
+
+
+async def get_local_operation(api: Api, call: Call) -> JsonObject:
+    """Answer NOT_FOUND: operations of locations come from studies only, which this server does not offer.
+
+    Raises:
+        ApiError: PERMISSION_DENIED, NOT_FOUND.
+    """
+    require(api, call, "ml.operations.get")
+    raise _no_such_operation()
+
+
+async def cancel_local_operation(api: Api, call: Call) -> JsonObject:
+    """Answer NOT_FOUND, as `get_local_operation` does.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT, PERMISSION_DENIED, NOT_FOUND.
+    """
+    check_empty_body(call, _name(call))
+    require(api, call, "ml.operations.cancel")
+    raise _no_such_operation()
+
+
+def _name(call: Call) -> str:
+    location = call.names.get("locationsId")
+    parent = f"projects/{call.project}" + (f"/locations/{location}" if location else "")
+    return f"{parent}/operations/{call.names['operationsId']}"
+
+
+def _job_id(call: Call) -> str | None:
+    """Return the job id a twin's name holds; None where the name is not of a twin."""
+    name = call.names["operationsId"]
+    return name.removeprefix(TWIN_PREFIX) if name.startswith(TWIN_PREFIX) else None
+
+
+def _found(api: Api, call: Call, job_id: str | None) -> Job:
+    job = api.service.get(call.project, job_id) if job_id is not None else None
+    if job is None:
+        raise _no_such_operation()
+    return job
+
+
+def _twin(api: Api, job: Job) -> JsonObject:
+    return twin_document(job, api.service.position(job), api.service.project_number(job.project))
+
+
+def _no_such_operation() -> ApiError:
+    return field_error("name", "The specified operation was not found.", status="NOT_FOUND")

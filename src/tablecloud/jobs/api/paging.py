@@ -1,0 +1,86 @@
+"""Pages of a project's jobs in any dress: page size, token, filter. Contract: ml-jobs-service 1.6."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from tablecloud.jobs.api.calls import Api, Call
+from tablecloud.jobs.api.parameters import integer_parameter
+from tablecloud.jobs.model import Job
+from tablecloud.jobs.wire.errors import field_error
+from tablecloud.jobs.wire.filters import Predicate, compile_filter
+from tablecloud.jobs.wire.schemas import JsonObject
+from tablecloud.jobs.wire.tokens import make_token, read_token
+
+DEFAULT_SIZE, MAX_SIZE = 20, 100
+_SCAN_SIZE = 500
+
+Position = tuple[float, str]
+"""Create time and job id."""
+
+
+async def page_of_jobs(
+    api: Api, call: Call, collection: str, render: Callable[[Job], JsonObject]
+) -> tuple[list[JsonObject], str | None]:
+    """Return one page of documents and the token of the next; None where this is the last.
+
+    Parameters:
+        collection: `jobs` or `operations`; a token of one is refused by the other.
+        render: makes the document that is filtered and shown.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT: page size, token or filter.
+    """
+    size = page_size(call.query)
+    scope = f"{collection}\n{call.project}\n{call.query.get('filter', '')}"
+    token = call.query.get("pageToken")
+    after = read_token(api.token_key, token, scope=scope) if token else None
+    predicate = compile_filter(call.query.get("filter", ""), now=api.clock.now())
+    if predicate is None:
+        # One short read of an index: a thread would cost more than it takes.
+        rows = [(job, render(job)) for job in api.service.page(call.project, after=after, limit=size + 1)]
+    else:
+        rows = await asyncio.to_thread(_scan, api, call.project, after, size + 1, render, predicate)
+    documents = [document for _, document in rows[:size]]
+    if len(rows) <= size:
+        return documents, None
+    return documents, make_token(api.token_key, scope=scope, position=_position(rows[size - 1][0]))
+
+
+def page_size(query: dict[str, str]) -> int:
+    """Return the page size asked for, within bounds.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT: negative, or no number.
+    """
+    size = integer_parameter(query, "pageSize", "page_size") or DEFAULT_SIZE
+    if size < 0:
+        raise field_error("page_size", "The page size must not be negative.")
+    return min(size, MAX_SIZE)
+
+
+def _scan(
+    api: Api,
+    project: str,
+    after: Position | None,
+    wanted: int,
+    render: Callable[[Job], JsonObject],
+    predicate: Predicate,
+) -> list[tuple[Job, JsonObject]]:
+    found: list[tuple[Job, JsonObject]] = []
+    while True:
+        jobs = api.service.page(project, after=after, limit=_SCAN_SIZE)
+        for job in jobs:
+            document = render(job)
+            if predicate(document):
+                found.append((job, document))
+                if len(found) == wanted:
+                    return found
+        if len(jobs) < _SCAN_SIZE:
+            return found
+        after = _position(jobs[-1])
+
+
+def _position(job: Job) -> Position:
+    return job.create_time, job.job_id

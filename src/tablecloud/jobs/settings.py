@@ -1,0 +1,30 @@
+"""What the job service can be told: one frozen record, made by the server from flags and files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSettings:
+    """Settings of one job service."""
+
+    root: Path
+    """State root, mode 0700: `jobs.sqlite`, `attempts/`, `gcs/`, `packages/`, virtual environments."""
+    max_user_restarts: int = 0
+    """How often a job starts again after its own program failed."""
+    infra_attempts: int = 3
+    """How many attempts a job gets when machines or supervisors are lost under it."""
+    infra_backoff_seconds: float = 10.0
+    """The wait before the second of them; it doubles each time."""
+    grace_seconds: float = 10.0
+    """Between SIGTERM and SIGKILL."""
+    log_limit_bytes: int = 64 * 1024 * 1024
+    """Of one attempt's output; the middle of a longer one is dropped."""
+    cpus: float | None = None
+    """What jobs may use together; None is what this machine has."""
+    memory_bytes: int | None = None
+    """As `cpus`."""
+    offline: bool = True
+    """Whether pip must do without an index."""

@@ -1,0 +1,40 @@
+"""Assembles the JSON body of a call from places and values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from tablecloud.errors import InvalidValue
+
+
+class _Branch(dict[str, object]):
+    """An object made here; an object that the user gave as a value is never written into."""
+
+
+def assemble_body(pairs: Iterable[tuple[tuple[str, ...], object]]) -> bytes:
+    """Return the JSON object that has each value at its path.
+
+    Parameters:
+        pairs: path below the root, and value: anything JSON has; `msgspec.Raw` for text that is JSON already.
+
+    Raises:
+        InvalidValue: one place is given twice, or both as a value and as an object around other values.
+    """
+    root = _Branch()
+    for path, value in pairs:
+        branch = root
+        for key in path[:-1]:
+            inner = branch.setdefault(key, _Branch())
+            if not isinstance(inner, _Branch):
+                raise _clash(path)
+            branch = inner
+        if path[-1] in branch:
+            raise _clash(path)
+        branch[path[-1]] = value
+    return msgspec.json.encode(root)
+
+
+def _clash(path: tuple[str, ...]) -> InvalidValue:
+    return InvalidValue(f"the body's field {'.'.join(path)} is given twice")

@@ -1,0 +1,117 @@
+"""Builds the HTTP request of one call: URL, query, headers, body. Nothing is sent here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from tablecloud.catalog.model import Location, Method, Parameter, Resource
+from tablecloud.errors import InvalidValue
+from tablecloud.rest.messages import Request
+from tablecloud.rest.template import expand, quote_query
+
+Scalar: TypeAlias = str | int | float | bool | None
+
+# Standard query parameters of Google APIs that carry a credential; masked when a user gives one.
+_SECRET_QUERY = frozenset({"key", "access_token", "oauth_token"})
+
+
+def build_request(
+    resource: Resource, method: Method, arguments: Mapping[str, Scalar], body: bytes | None, *, root_url: str
+) -> Request:
+    """Return the request that carries out one call, complete but for credentials.
+
+    Parameters:
+        arguments: values by the parameter's SQL name; None means not given.
+            A repeated parameter takes a JSON array.
+        body: JSON text; None sends no body.
+        root_url: where the service is, with its `{server}` variables; usually `resource.root_url`.
+
+    Raises:
+        MissingParameter: a path parameter has no value.
+        InvalidValue: a path value is empty or a dot segment, or a header value holds a line break.
+    """
+    values = {p.name: scalar_text(arguments.get(p.name)) for p in method.parameters}
+    places = _places(method, values)
+    root = expand(root_url, lambda name: places.get((Location.SERVER, name))) if "{" in root_url else root_url
+    path = expand(method.path, lambda name: places.get((Location.PATH, name)))
+    query = list(_query_pairs(method, values))
+    query += [(quote_query(key), quote_query(value)) for key, value in resource.standing.items()]
+    url = f"{root.rstrip('/')}/{path.lstrip('/')}"
+    if query:
+        url += ("&" if "?" in path else "?") + "&".join(f"{key}={value}" for key, value in query)
+    return Request(
+        http=method.http,
+        url=url,
+        headers=_headers(method, values, has_body=body is not None),
+        body=body,
+        method_id=method.id,
+        provider=resource.provider,
+        repeatable=method.read_only,
+        secrets=tuple(value for key, value in query if key in _SECRET_QUERY),
+    )
+
+
+def scalar_text(value: Scalar) -> str | None:
+    """Return a value as requests spell it: `true`, `5` for 5.0, text as it is; None stays None."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _places(method: Method, values: Mapping[str, str | None]) -> dict[tuple[Location, str], str | None]:
+    """Index path and server values by every name a template may use: the wire's and SQL's."""
+    places: dict[tuple[Location, str], str | None] = {}
+    for parameter in method.parameters:
+        value = values[parameter.name]
+        if value is None and parameter.location is Location.SERVER:
+            value = parameter.default
+        places[parameter.location, parameter.name] = value
+        places[parameter.location, parameter.wire] = value
+    return places
+
+
+def _query_pairs(method: Method, values: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    """Yield encoded key and value of each query parameter that is given, in document order."""
+    for parameter in method.parameters:
+        value = values[parameter.name]
+        if parameter.location is Location.QUERY and value is not None:
+            for one in _repeated(parameter, value):
+                yield quote_query(parameter.wire), quote_query(one)
+
+
+def _repeated(parameter: Parameter, value: str) -> list[str]:
+    """Split the JSON array of a repeated parameter; any other text is one value."""
+    if not parameter.repeated or not value.startswith("["):
+        return [value]
+    try:
+        items = msgspec.json.decode(value, type=list[str | int | float | bool])
+    except msgspec.MsgspecError:
+        return [value]
+    return [scalar_text(item) or "" for item in items]
+
+
+def _headers(
+    method: Method, values: Mapping[str, str | None], *, has_body: bool
+) -> tuple[tuple[str, str], ...]:
+    headers = [("Accept", "application/json")]
+    if has_body:
+        headers.append(("Content-Type", "application/json"))
+    for parameter in method.parameters:
+        if parameter.location is Location.HEADER:
+            value = values[parameter.name] if values[parameter.name] is not None else parameter.default
+            if value is not None:
+                headers.append((parameter.wire, _header_value(parameter, value)))
+    return tuple(headers)
+
+
+def _header_value(parameter: Parameter, value: str) -> str:
+    if "\r" in value or "\n" in value or "\0" in value:
+        raise InvalidValue(f"the parameter {parameter.name} is a header and cannot hold a line break")
+    return value

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from tablecloud.auth.spec import AuthSpec, read_auth
+from tablecloud.errors import CredentialError
+
+
+def test_specs_by_provider() -> None:
+    specs = read_auth(
+        '{"google": {"type": "service_account", "credentialsfilepath": "k.json", "scopes": ["a", "b"]},'
+        ' "acme": {"type": "custom", "location": "query", "name": "key", "credentialsenvvar": "K",'
+        ' "successor": {"type": "custom", "name": "X-App", "credentialsenvvar": "A"}}}'
+    )
+    assert specs["google"].scopes == ("a", "b")
+    assert specs["acme"].successor == AuthSpec(type="custom", name="X-App", credentialsenvvar="A")
+
+
+def test_nothing_is_nothing() -> None:
+    assert read_auth("") == {}
+
+
+def test_the_prefix_is_spelled_as_users_know_it() -> None:
+    assert read_auth('{"a": {"type": "api_key", "valuePrefix": ""}}')["a"].value_prefix == ""
+
+
+@pytest.mark.parametrize("text", ["[]", "google: {}", '{"google": "x"}', "{"])
+def test_what_is_no_map(text: str) -> None:
+    with pytest.raises(CredentialError, match="not a JSON map"):
+        read_auth(text)
+
+
+@pytest.mark.parametrize(
+    "kind", ["oauth2", "aws_signing_v4", "aws_assume_role", "azure_default", "oci_signing_v1"]
+)
+def test_types_that_come_later_are_refused_by_name(kind: str) -> None:
+    with pytest.raises(CredentialError, match=kind) as caught:
+        read_auth(f'{{"p": {{"type": "{kind}"}}}}')
+    assert "service_account" in caught.value.hint
+
+
+def test_unknown_types_list_the_known() -> None:
+    with pytest.raises(CredentialError) as caught:
+        read_auth('{"p": {"type": "magic"}}')
+    assert "bearer_file" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        '{"type": "basic", "passwrd": "hunter2"}',
+        '{"type": "basic", "password": ["hunter2"]}',
+        '{"type": "custom", "location": "body"}',
+    ],
+)
+def test_misspelled_keys_are_refused_without_showing_values(entry: str) -> None:
+    with pytest.raises(CredentialError) as caught:
+        read_auth(f'{{"p": {entry}}}')
+    assert "hunter2" not in caught.value.message + caught.value.hint
+
+
+def test_a_spec_does_not_show_its_secret() -> None:
+    assert "hunter2" not in repr(AuthSpec(type="basic", username="u", password="hunter2"))

@@ -1,0 +1,1 @@
+from process_bench import bench as bench
