@@ -145,6 +145,21 @@ def test_wrong_names_and_statements(catalog: Catalog, sql: str, kind: type[Table
         _plan(sql, catalog)
 
 
+@pytest.mark.parametrize("sql", ["SELECT " + "-" * 3000 + "1", "SELECT " + "(" * 3000 + "1" + ")" * 3000])
+def test_deep_nesting_is_refused_or_planned(catalog: Catalog, sql: str) -> None:
+    try:
+        assert isinstance(_plan(sql, catalog), QueryPlan)
+    except (NotSupported, SqlSyntaxError):
+        pass
+
+
+def test_long_chains_are_planned(catalog: Catalog) -> None:
+    chain = " OR ".join(f"projectsId = 'p{number}'" for number in range(600))
+    made = _plan(f"SELECT jobId FROM google.ml.jobs WHERE {chain}", catalog)
+    assert isinstance(made, QueryPlan)
+    assert made.scans[0].calls == 600
+
+
 def test_session_changes(catalog: Catalog) -> None:
     assert _plan("USE GOOGLE", catalog) == SessionChange(
         setting="provider", value="google", message="names without a provider mean google"
