@@ -1,4 +1,5 @@
-"""The plan: what will be called, in which order, and the SQL that is left for DuckDB. Frozen data; explains itself.
+"""The plan: what will be called, in which order, and the SQL that is left for DuckDB. Frozen data; explains
+itself.
 
 Everything above it (engine, sessions, servers) reads these types; nothing here does anything.
 """
@@ -71,8 +72,9 @@ class Scan:
     columns: tuple[Column, ...] = ()
     """Fields of the row that are needed."""
     parameter_columns: tuple[str, ...] = ()
-    """Parameters that appear as columns, filled from the call's arguments. An optional one may be among `columns` as
-    well: there the row's value comes first, because the service may read the parameter otherwise than `=`."""
+    """Parameters that appear as columns, filled from the call's arguments. An optional one may be among
+    `columns` as well: there the row's value comes first, because the service may read the parameter
+    otherwise than `=`."""
     remote_filter: str | None = None
     """The expression for the method's remote filter parameter."""
     conjuncts: tuple[ConjunctVerdict, ...] = ()
@@ -110,8 +112,8 @@ class Target:
     parameter: str | None = None
     body_path: tuple[str, ...] | None = None
     type_name: str = ""
-    """`json`: text is parsed and embedded; `string`: kept as text; empty: text that is a JSON object or array is embedded
-    where the body's schema has an object or array."""
+    """`json`: text is parsed and embedded; `string`: kept as text; empty: text that is a JSON object or
+    array is embedded where the body's schema has an object or array."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +129,8 @@ class Mutation:
     targets: tuple[Target, ...]
     await_: bool = False
     returning: str | None = None
-    """The select list after RETURNING, over a relation called `returned`; None where there is no RETURNING."""
+    """The select list after RETURNING, over a relation called `returned`; None where there is no
+    RETURNING."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
