@@ -1,4 +1,5 @@
-"""The plan: what will be called, in which order, and the SQL that is left for DuckDB. Frozen data.
+"""The plan: what will be called, in which order, and the SQL that is left for DuckDB. Frozen data; explains
+itself.
 
 Everything above it (engine, sessions, servers) reads these types; nothing here does anything.
 """
@@ -68,7 +69,9 @@ class Scan(Struct, frozen=True, kw_only=True):
     columns: tuple[Column, ...] = ()
     """Fields of the row that are needed."""
     parameter_columns: tuple[str, ...] = ()
-    """Parameters that appear as columns; `engine.rows.faces` says what fills them."""
+    """Parameters that appear as columns, filled from the call's arguments. An optional one may be among
+    `columns` as well: there the row's value comes first, because the service may read the parameter
+    otherwise than `=`."""
     remote_filter: str | None = None
     """The expression for the method's remote filter parameter."""
     conjuncts: tuple[ConjunctVerdict, ...] = ()
@@ -104,8 +107,8 @@ class Target(Struct, frozen=True, kw_only=True):
     parameter: str | None = None
     body_path: tuple[str, ...] | None = None
     type_name: str = ""
-    """`json`: text is parsed and embedded; `string`: kept as text; empty: text that is a JSON object or array
-    is embedded where the body's schema has one."""
+    """`json`: text is parsed and embedded; `string`: kept as text; empty: text that is a JSON object or
+    array is embedded where the body's schema has an object or array."""
 
 
 class Mutation(Struct, frozen=True, kw_only=True):
@@ -120,7 +123,8 @@ class Mutation(Struct, frozen=True, kw_only=True):
     targets: tuple[Target, ...]
     await_: bool = False
     returning: str | None = None
-    """The select list after RETURNING, over a relation called `returned`; None where there is none."""
+    """The select list after RETURNING, over a relation called `returned`; None where there is no
+    RETURNING."""
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
