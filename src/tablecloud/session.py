@@ -6,7 +6,7 @@ Every door (command line, shell, Python, servers) takes a `Session` and reads a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,7 +165,7 @@ class Session:
         self._running: list[tuple[Cancellation, Result | None]] = []
 
     def execute(self, text: str, parameters: Sequence[Scalar] | Mapping[str, Scalar] | None = None) -> Result:
-        """Run one statement.
+        """Run one statement; the one before it is ended, whether its rows were read or not.
 
         Parameters:
             text: one statement; a semicolon may end it. An empty text gives an empty result.
@@ -219,11 +219,15 @@ class Session:
 
     def _engine(self, cancellation: Cancellation) -> Engine:
         settings = self.runtime.settings
+        database = settings.database
+        if database.spill_folder is None:
+            # DuckDB's own choice would be a folder in whatever directory the user is in.
+            database = replace(database, spill_folder=settings.approot / "spill")
         return Engine(
             transport=self.runtime.transport,
             root_url=self.runtime.root_url,
             policy=settings.retry,
-            database=settings.database,
+            database=database,
             cancellation=cancellation,
             reads_in_flight=max(settings.transport.concurrency, 1),
             page_limit=settings.page_limit,

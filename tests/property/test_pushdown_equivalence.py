@@ -76,8 +76,8 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, Ses
 def all_rows(shops: dict[str, list[dict[str, Any]]]) -> str:
     """The same data as a relation of DuckDB alone."""
     selects = [
-        "SELECT '' AS shop, '' AS id, '' AS name, '' AS color, 0::BIGINT AS stock, true AS fresh, '' AS state "
-        "WHERE false"
+        "SELECT '' AS shop, '' AS id, '' AS name, '' AS color, 0::BIGINT AS stock, true AS fresh, "
+        "'' AS state WHERE false"
     ]
     for shop, held in shops.items():
         for each in held:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema
 
-from tablecloud.duck import Database, quoted
+from tablecloud.duck import Database, DatabaseSettings, quoted
 from tablecloud.errors import Cancelled, QueryFailed, SqlSyntaxError, UnknownColumn
 
 SCHEMA = Schema([Field("n", DataType.int64(), nullable=True)])
@@ -61,6 +62,18 @@ def test_queries_do_not_see_each_other() -> None:
     with pytest.raises(QueryFailed):
         second.query("SELECT * FROM first_only")
     second.close()
+
+
+def test_landed_rows_spill_where_they_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "spill"
+    database = Database(DatabaseSettings(memory_limit="40MB", threads=1, spill_folder=folder))
+    try:
+        database.run("CREATE TEMP TABLE t AS SELECT range AS n, md5(range::VARCHAR) AS h FROM range(1500000)")
+        assert values(database, "SELECT count(DISTINCT h) FROM t") == [1500000]
+        assert any(folder.iterdir())
+    finally:
+        database.close()
+        Database(DatabaseSettings(memory_limit="4GB", threads=2)).close()
 
 
 def test_prepared_values(database: Database) -> None:

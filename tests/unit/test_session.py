@@ -6,9 +6,18 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.support.http_server import Reply, Seen
 from tests.support.shop import Shop, item, open_shop
 
-from tablecloud.errors import Cancelled, NotSupported, QueryFailed, RemoteDenied, SettingError, UnknownColumn
+from tablecloud.errors import (
+    Cancelled,
+    NotSupported,
+    QueryFailed,
+    RemoteDenied,
+    RemoteRefused,
+    SettingError,
+    UnknownColumn,
+)
 
 LIST = "SELECT {} FROM acme.shop.items WHERE shop = 's1'"
 
@@ -114,6 +123,29 @@ def test_a_statement_all_of_whose_calls_failed_is_an_error(tmp_path: Path, sql: 
         result.fetchall()
         assert len(result.notices) == 2
         assert result.failure is None
+
+
+@pytest.mark.parametrize("tail", ["LIMIT 2", "AND price >= 0 LIMIT 2"])
+def test_rows_of_a_call_that_was_left_early_are_no_failure(tmp_path: Path, tail: str) -> None:
+    shop = Shop(500)
+    shop.denied = {"s9"}
+    with open_shop(tmp_path, shop) as (session, _):
+        result = session.execute(f"SELECT id FROM acme.shop.items WHERE shop IN ('s9', 's1') {tail}")
+        assert len(result.fetchall()) == 2
+
+
+def test_a_call_that_fails_on_its_second_page_has_failed(tmp_path: Path) -> None:
+    class Breaking(Shop):
+        def __call__(self, seen: Seen) -> Reply:
+            return Reply(status=400) if "pageToken" in seen.query else super().__call__(seen)
+
+    with open_shop(tmp_path, Breaking(25)) as (session, _):
+        with pytest.raises(RemoteRefused):
+            session.execute(LIST.format("count(*)")).fetchall()
+        session.on_error = session.on_error.IGNORE
+        result = session.execute(LIST.format("count(*)"))
+        assert result.fetchall() == [(10,)]
+        assert result.notices[0].severity == "error"
 
 
 def test_strict_fails_at_the_first_failure(tmp_path: Path) -> None:

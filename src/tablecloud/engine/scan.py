@@ -62,6 +62,8 @@ class ScanRun:
         self._queue = PageQueue() if scan.limit is None else PageQueue(pages=1)
         self._sets: Iterator[Arguments] = iter(())
         self._under_way: dict[Call[Any], Arguments] = {}
+        self._paged: set[Call[Any]] = set()
+        """Calls that brought a page, and so count as successful until they fail."""
         self._broken: set[Call[Any]] = set()
         self._cut: set[Call[Any]] = set()
         self._decoder: RowDecoder | None = None
@@ -141,10 +143,13 @@ class ScanRun:
         self._tally.page(len(arrival.page.body))
         self._stop_paging(arrival)
         try:
-            return self._decoding().decode(arrival.page.body, arrival.page.arguments)
+            batch = self._decoding().decode(arrival.page.body, arrival.page.arguments)
+            self._count_success(arrival.call)
+            return batch
         except NotJson as error:
             if arrival.call not in self._broken:
                 self._broken.add(arrival.call)
+                self._take_back_success(arrival.call)
                 self._failed(self._unreadable(error), self._under_way.get(arrival.call, {}))
             return None
 
@@ -164,15 +169,26 @@ class ScanRun:
         if isinstance(error, RemoteNotFound) and self.scan.method.pagination is None:
             self._tally.missing(error, self.scan.resource, self.scan.method, arguments)
         elif isinstance(error, Cancelled) and arrival.call in self._cut:
-            self._tally.succeeded()
+            pass
         elif isinstance(error, RemoteError):
+            self._take_back_success(arrival.call)
             self._failed(error, arguments)
         elif error is not None:
             # Not the remote side's failure: a missing credential, a wrong value. No mode goes on after it.
             raise error
-        elif arrival.call not in self._broken:
-            self._tally.succeeded()
+        else:
+            self._count_success(arrival.call)
         self._start_next()
+
+    def _count_success(self, call: Call[Any]) -> None:
+        if call not in self._paged and call not in self._broken:
+            self._paged.add(call)
+            self._tally.succeeded()
+
+    def _take_back_success(self, call: Call[Any]) -> None:
+        if call in self._paged:
+            self._paged.discard(call)
+            self._tally.succeeded(-1)
 
     def _failed(self, error: RemoteError, arguments: Mapping[str, Scalar]) -> None:
         self._tally.failed(error, self.scan.resource, self.scan.method, arguments)

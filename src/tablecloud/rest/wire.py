@@ -228,6 +228,8 @@ class Wire:
         handle.setopt(curl.TIMEOUT_MS, int(settings.total_seconds * 1000))
         handle.setopt(curl.TCP_KEEPALIVE, 1)
         handle.setopt(curl.HEADERFUNCTION, transfer.headers.append)
+        # Each chunk costs a turn of the interpreter's lock, which the decoder of the page before holds.
+        handle.setopt(curl.BUFFERSIZE, 512 * 1024)
         handle.setopt(curl.WRITEFUNCTION, self._writer(transfer))
         if request.url.startswith("https:"):
             self._trust(handle)

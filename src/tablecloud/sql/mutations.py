@@ -4,18 +4,21 @@ each sets."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from msgspec import Struct
 
 from tablecloud.catalog.model import Method, Resource, Verb
-from tablecloud.errors import MissingParameter
+from tablecloud.errors import MissingParameter, UnknownColumn
 from tablecloud.sql.access import Example, choose, find_parameter, missing_parameter
+from tablecloud.sql.bind import spellings
 from tablecloud.sql.lexer import quote_name, quote_value
-from tablecloud.sql.names import Scope, find_resource, no_such_verb, segments
+from tablecloud.sql.names import Scope, find_resource, no_such_verb, segments, suggestion
 from tablecloud.sql.placeholders import join_numbered
 from tablecloud.sql.plan import Mutation, Scalar, Target
 from tablecloud.sql.pointing import Fragment, join, pointing_into
 from tablecloud.sql.selection import Selection, read_selection
-from tablecloud.sql.sources import plan_source
+from tablecloud.sql.sources import parse_alone, plan_source
 from tablecloud.sql.statements import Insert, Modify, Name, Span
 from tablecloud.sql.targets import find_target, parameter_names, resolve_targets, with_types
 from tablecloud.sql.tree import is_query, parse, walk
@@ -63,9 +66,11 @@ def plan_modify(statement: Modify, scope: Scope) -> Mutation:
     resource = _resource(statement.target, statement.verb, scope)
     selection = read_selection(statement, resource, scope)
     draft = _Draft(statement=statement, resource=resource, selection=selection, scope=scope)
+    # First, because it finds what is wrong in the expressions of SET.
+    reads_rows = _reads_rows(statement)
+    _check_names(statement, resource, selection)
     method = choose(resource, statement.verb, draft.given)
-    direct = method is not None and selection.only_gives(method) and not _reads_rows(statement)
-    if direct and method is not None:
+    if not reads_rows and method is not None and selection.only_gives(method):
         return draft.finish(method, draft.direct(method))
     method = choose(resource, statement.verb, draft.given | draft.from_rows)
     if method is None:
@@ -73,16 +78,14 @@ def plan_modify(statement: Modify, scope: Scope) -> Mutation:
     return draft.finish(method, draft.by_rows(method))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
+class _Part(Struct, frozen=True, kw_only=True):
     """One column of the source: what it sets, and its expression as words of ours or a span of the script."""
 
     target: Target
     expression: str | Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Draft:
+class _Draft(Struct, frozen=True, kw_only=True):
     """An UPDATE, REPLACE or DELETE while its source is being put together."""
 
     statement: Modify
@@ -242,11 +245,22 @@ def _reads_rows(statement: Modify) -> bool:
     for assignment in statement.assignments:
         fragment = join(statement.script, ["SELECT ", assignment.value])
         with pointing_into(fragment):
-            nodes = list(walk(parse(fragment.text).root))
+            nodes = list(walk(parse_alone(fragment, condition=False).root))
         # Inside a subquery a name may be either; reading the row is right for both.
         if any(node.get("class") == "COLUMN_REF" for node in nodes) and not _has_from(nodes):
             return True
     return False
+
+
+def _check_names(statement: Modify, resource: Resource, selection: Selection) -> None:
+    known = {name.casefold() for name in spellings(resource)}
+    methods = resource.serving(statement.verb)
+    for term in selection.terms:
+        if term.name and term.name not in known and not any(find_target(m, term.name) for m in methods):
+            names = [p.name for method in methods for p in method.parameters] + spellings(resource)
+            raise UnknownColumn(
+                f"{resource.id} has no column {term.name}{suggestion(term.name, names)}", span=term.span
+            )
 
 
 def _has_from(nodes: list[dict[str, object]]) -> bool:

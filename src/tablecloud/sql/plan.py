@@ -71,7 +71,8 @@ class Scan:
     columns: tuple[Column, ...] = ()
     """Fields of the row that are needed."""
     parameter_columns: tuple[str, ...] = ()
-    """Parameters that appear as columns; filled from the call's arguments (or from the row where it has that field)."""
+    """Parameters that appear as columns, filled from the call's arguments. An optional one may be among `columns` as
+    well: there the row's value comes first, because the service may read the parameter otherwise than `=`."""
     remote_filter: str | None = None
     """The expression for the method's remote filter parameter."""
     conjuncts: tuple[ConjunctVerdict, ...] = ()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tablecloud.errors import SqlError
 
@@ -12,8 +13,7 @@ _WIDEST = 110
 """Columns of the longest line shown; longer ones are cut around the caret."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Piece(Struct, frozen=True, kw_only=True):
     """A run of a fragment that stands for a run of the script."""
 
     at: int
@@ -24,16 +24,14 @@ class Piece:
     """Offsets in the script."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instead:
+class Instead(Struct, frozen=True, kw_only=True):
     """Words of ours in the place of a span of the script."""
 
     span: tuple[int, int]
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fragment:
+class Fragment(Struct, frozen=True, kw_only=True):
     """Text to be planned: cut from the script, or put together from pieces of it and words of ours."""
 
     text: str

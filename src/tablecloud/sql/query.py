@@ -4,7 +4,8 @@ replaced."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tablecloud.catalog.model import Column, Method, Parameter, Resource, Verb
 from tablecloud.errors import InvalidValue, SqlError, UnknownColumn
@@ -43,8 +44,7 @@ def _prepared(name: str, tree: Tree, scope: Scope) -> Scalar:
         raise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Placement:
+class _Placement(Struct, frozen=True, kw_only=True):
     """A table reference with the method that answers it."""
 
     table: TableRef
@@ -193,7 +193,12 @@ class _QueryPlanner:
             if name not in fields and name not in parameters:
                 raise self._not_in_method(table, method, name)
         wanted = fields | parameters if table.star else names
-        columns = tuple(column for column in method.columns if column.name.casefold() in wanted)
+        # A field named like a required parameter may spell the same thing otherwise (a zone's URL for the
+        # zone's
+        # name): the filter on the parameter must stay true, so the argument is what the column shows.
+        hidden = {name.casefold() for name in method.required}
+        shown = wanted - hidden
+        columns = tuple(column for column in method.columns if column.name.casefold() in shown)
         ordered = [parameter.name for parameter in method.parameters if parameter.name in bound_names]
         return columns, tuple(name for name in ordered if name.casefold() in wanted)
 
@@ -252,8 +257,9 @@ def _verdict(term: Term, method: Method, bound_names: set[str], said: frozenset[
         return Verdict.INEXACT if id(term.node) in said else Verdict.UNSUPPORTED
     name = term.key[0]
     if name in {each.casefold() for each in bound_names}:
+        required = name in {each.casefold() for each in method.required}
         is_field = any(column.name.casefold() == name for column in method.columns)
-        return Verdict.INEXACT if is_field else Verdict.EXACT
+        return Verdict.INEXACT if is_field and not required else Verdict.EXACT
     return Verdict.INEXACT if id(term.node) in said else Verdict.UNSUPPORTED
 
 
