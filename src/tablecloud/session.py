@@ -56,6 +56,8 @@ class RuntimeSettings:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     page_limit: int = 0
     """Pages of one read at most; 0 reads all."""
+    row_limit: int = 0
+    """Rows of one read at most; 0 reads all."""
     catalog_progress: Callable[[str, int, int], None] | None = None
     """Told what the first build of the catalog is doing: step, done, of how many."""
 
@@ -231,6 +233,7 @@ class Session:
             cancellation=cancellation,
             reads_in_flight=max(settings.transport.concurrency, 1),
             page_limit=settings.page_limit,
+            row_limit=settings.row_limit,
             on_error=self.on_error,
             dry_run=self.dry_run,
             progress=self.progress,

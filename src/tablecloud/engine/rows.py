@@ -55,8 +55,8 @@ def faces(
     """Return the columns of a scan's relation: fields first, then parameters that the row does not have.
 
     A required parameter names what was asked for, so its argument stands in the column whatever the row says:
-    compute's rows spell their `zone` as a URL, and `zone = 'us-central1-a'` must stay true for them. An optional one
-    only fills the gaps of a field of its name, because the service may have read it loosely.
+    compute's rows spell their `zone` as a URL, and `zone = 'us-central1-a'` must stay true for them. An
+    optional one only fills the gaps of a field of its name, because the service may have read it loosely.
     """
     asked = {name.lower(): name for name in parameter_columns}
     known = {p.name: p for p in parameters}
