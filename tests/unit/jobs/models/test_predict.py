@@ -134,5 +134,5 @@ def test_what_a_batch_prediction_finds(served):
         "projects/demo/models/m/versions/x",
         "projects/demo/models/empty",
     ):
-        with pytest.raises(JobError, match="is not the name|There is no"):
+        with pytest.raises(JobError, match=r"is not the name|There is no"):
             find_source(served.root, name)
