@@ -40,8 +40,9 @@ def main() -> None:
     threading.Thread(target=_read_all, args=(requests, frames), daemon=True).start()
     model: _Model | None = None
     while True:
-        message = _decode(frames.get())
+        frame = frames.get()
         try:
+            message: dict[str, Any] = json.loads(frame)
             if message.get("op") == "load":
                 model = _Model(message)
                 reply = {"framework": model.loaded.framework}
@@ -141,11 +142,6 @@ def _explanation_settings(folder: Path) -> dict[str, Any]:
     except (ValueError, TypeError, AttributeError) as error:
         raise ModelFailure(LOAD, f"{_METADATA} cannot be read: {error}") from error
     return settings
-
-
-def _decode(frame: bytes) -> dict[str, Any]:
-    message: dict[str, Any] = json.loads(frame)
-    return message
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
