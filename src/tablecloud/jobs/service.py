@@ -26,6 +26,7 @@ from tablecloud.jobs.recovery import recover
 from tablecloud.jobs.scheduler import Scheduler, machine_capacity
 from tablecloud.jobs.settings import ServiceSettings
 from tablecloud.jobs.store import AlreadyFinished, JobExists, StaleRevision, Store, UnknownJob
+from tablecloud.jobs.tuning.controller import Tuning
 
 __all__ = [
     "AlreadyFinished",
@@ -215,9 +216,18 @@ class JobService:
         settings = self._settings
         layout = self._layout or _layout_of(settings)
         journal = Journal(self._open_log or _logs_of(settings), self._clock)
+        executor = self._executor or _process_executor(settings)
         attempts = Attempts(
             store=store,
-            executor=self._executor or _process_executor(settings),
+            executor=executor,
+            layout=layout,
+            journal=journal,
+            settings=settings,
+            clock=self._clock,
+        )
+        tuning = Tuning(
+            store=store,
+            executor=executor,
             layout=layout,
             journal=journal,
             settings=settings,
@@ -232,6 +242,7 @@ class JobService:
             capacity=machine_capacity(settings.cpus, settings.memory_bytes),
             bell=bell,
             clock=self._clock,
+            tuning=tuning,
         )
         return _Parts(lock=lock, bell=bell, store=store, scheduler=scheduler, journal=journal)
 
