@@ -1,4 +1,4 @@
-"""Hyperparameter tuning for real: packages, processes, the hypertune file, event files, the API's own output."""
+"""Hyperparameter tuning for real: packages, processes, metric files, and what the API shows of them."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from tablecloud.jobs.recovery import recover
 from tablecloud.jobs.scheduler import Scheduler, machine_capacity
 from tablecloud.jobs.settings import ServiceSettings
 from tablecloud.jobs.store import AlreadyFinished, JobExists, StaleRevision, Store, UnknownJob
+from tablecloud.jobs.studies.service import Studies
 from tablecloud.jobs.tuning.controller import Tuning
 
 __all__ = [
@@ -49,6 +50,7 @@ class _Parts:
     store: Store
     scheduler: Scheduler
     journal: Journal
+    studies: Studies
 
 
 class JobService:
@@ -198,6 +200,11 @@ class JobService:
         """
         return self._parts().store.set_policy(resource, document, expected_revision=expected_revision)
 
+    @property
+    def studies(self) -> Studies:
+        """The studies, whose trials clients run themselves."""
+        return self._parts().studies
+
     def project_number(self, project: str) -> int:
         """Return the number of a project: the digits themselves, else twelve digits derived from its id."""
         if project.isascii() and project.isdigit():
@@ -244,7 +251,10 @@ class JobService:
             clock=self._clock,
             tuning=tuning,
         )
-        return _Parts(lock=lock, bell=bell, store=store, scheduler=scheduler, journal=journal)
+        studies = Studies(store, self._clock)
+        return _Parts(
+            lock=lock, bell=bell, store=store, scheduler=scheduler, journal=journal, studies=studies
+        )
 
 
 def _layout_of(settings: ServiceSettings) -> Layout:

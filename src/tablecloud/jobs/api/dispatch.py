@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from tablecloud.errors import TablecloudError
-from tablecloud.jobs.api import iam, jobs, operations, places
+from tablecloud.jobs.api import iam, jobs, operations, places, studies
 from tablecloud.jobs.api.batch import PATHS, join_batch, split_batch
 from tablecloud.jobs.api.calls import Api, Call, HttpReply, HttpRequest
 from tablecloud.jobs.api.parameters import (
@@ -45,6 +45,20 @@ METHODS: dict[str, Method] = {
     "ml.projects.locations.list": places.list_locations,
     "ml.projects.locations.operations.get": operations.get_local_operation,
     "ml.projects.locations.operations.cancel": operations.cancel_local_operation,
+    "ml.projects.locations.studies.create": studies.create_study,
+    "ml.projects.locations.studies.get": studies.get_study,
+    "ml.projects.locations.studies.list": studies.list_studies,
+    "ml.projects.locations.studies.delete": studies.delete_study,
+    "ml.projects.locations.studies.trials.create": studies.create_trial,
+    "ml.projects.locations.studies.trials.get": studies.get_trial,
+    "ml.projects.locations.studies.trials.list": studies.list_trials,
+    "ml.projects.locations.studies.trials.delete": studies.delete_trial,
+    "ml.projects.locations.studies.trials.addMeasurement": studies.add_measurement,
+    "ml.projects.locations.studies.trials.complete": studies.complete_trial,
+    "ml.projects.locations.studies.trials.stop": studies.stop_trial,
+    "ml.projects.locations.studies.trials.suggest": studies.suggest_trials,
+    "ml.projects.locations.studies.trials.checkEarlyStoppingState": studies.check_early_stopping_state,
+    "ml.projects.locations.studies.trials.listOptimalTrials": studies.list_optimal_trials,
     "ml.projects.operations.get": operations.get_operation,
     "ml.projects.operations.list": operations.list_operations,
     "ml.projects.operations.cancel": operations.cancel_operation,
