@@ -7,6 +7,7 @@ derives it again. Contract: ml-jobs-service 2.8.
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ _CANDIDATES, _NEIGHBOURS, _LEADERS = 512, 64, 4
 _STEP = 0.1
 """Standard deviation of a neighbour's distance, in places."""
 _FITTED = 128
-"""Observations the process is fitted to: half of them the best, half the latest; its cost grows cubically."""
+"""Observations the process is fitted to, since its cost grows cubically: half of them the best, the others
+from good to bad at equal distances, so that what is known to be poor is not looked at again."""
 
 
 class Algorithm(StrEnum):
@@ -146,9 +148,9 @@ def _scored(history: Sequence[Past], sign: float) -> list[tuple[Past, float]]:
 def _thinned(scored: list[tuple[Past, float]]) -> list[tuple[Past, float]]:
     if len(scored) <= _FITTED:
         return scored
-    latest = scored[-_FITTED // 2 :]
-    best = sorted(scored[: -_FITTED // 2], key=lambda pair: -pair[1])[: _FITTED // 2]
-    return [*best, *latest]
+    ranked = sorted(scored, key=lambda pair: -pair[1])
+    best, rest = ranked[: _FITTED // 2], ranked[_FITTED // 2 :]
+    return [*best, *rest[:: math.ceil(len(rest) / (_FITTED // 2))]]
 
 
 def _neighbours(
