@@ -22,6 +22,8 @@ Columns: TypeAlias = Sequence[tuple[str, str]]
 _WIDTH_SAMPLE = 5000
 """Rows of a table that are held back to find its widths; wider cells after them are wrapped."""
 _LEAST_WIDTH = 8
+_LEGIBLE_WIDTH = 14
+"""Where columns would have to be narrower than this, a row is shown as lines of name and value."""
 _NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 
 
@@ -93,7 +95,7 @@ def cell_text(value: object, kind: str = "") -> str:
     if value is None:
         return "null"
     if isinstance(value, str):
-        return value
+        return _one_line(value) if kind == "JSON" and "\n" in value else value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | dict | tuple):
@@ -102,13 +104,24 @@ def cell_text(value: object, kind: str = "") -> str:
     return plain if isinstance(plain, str) else str(plain)
 
 
+def _one_line(text: str) -> str:
+    """Return JSON text without the line breaks of its layout; other text as it is."""
+    import msgspec
+
+    try:
+        return msgspec.json.format(text, indent=0)
+    except msgspec.DecodeError:
+        return text
+
+
 def json_value(value: Any, kind: str = "") -> Any:
     """Return a value as JSON has it: a JSON column's text as what it says, times as RFC 3339."""
     if kind == "JSON" and isinstance(value, str):
         import msgspec
 
         try:
-            return msgspec.Raw(value.encode()) if msgspec.json.decode(value, type=msgspec.Raw) else value
+            # On one line, whatever layout the service chose: a line of jsonl is one object.
+            return msgspec.Raw(msgspec.json.format(value.encode(), indent=-1))
         except msgspec.DecodeError:
             return value
     if value is None or isinstance(value, str | bool | int):
@@ -263,6 +276,9 @@ def _write_table(columns: Columns, rows: Iterable[Row], out: TextIO, options: Fo
     names = [name for name, _ in columns]
     texts = ([_cleaned(cell_text(v, k)) for v, k in zip(row, kinds, strict=True)] for row in rows)
     sample = list(islice(texts, _WIDTH_SAMPLE))
+    if sample and _too_many([names, *sample], options.width):
+        _write_records(names, chain(sample, texts), out)
+        return
     widths = _widths([names, *sample] if options.header else sample or [names], options.width)
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|\n"
     right = [is_numeric(kind) for kind in kinds]
@@ -273,6 +289,25 @@ def _write_table(columns: Columns, rows: Iterable[Row], out: TextIO, options: Fo
     for cells in chain(sample, texts):
         out.write(_table_row(cells, widths, right))
         out.write(rule)
+
+
+def _too_many(rows: Sequence[Sequence[str]], limit: int | None) -> bool:
+    """Return whether the columns would be illegible beside each other on a terminal this wide."""
+    if limit is None:
+        return False
+    return sum(min(need, _LEGIBLE_WIDTH) + 3 for need in _widths(rows, None)) + 1 > limit
+
+
+def _write_records(names: Sequence[str], rows: Iterable[Sequence[str]], out: TextIO) -> None:
+    """Write each row as lines of name and value, as psql's expanded display does."""
+    shown = [_cleaned(name) for name in names]
+    width = max(display_width(name) for name in shown)
+    for number, row in enumerate(rows, start=1):
+        out.write(f"-[ RECORD {number} ]".ljust(width + 3, "-") + "\n")
+        for name, cell in zip(shown, row, strict=True):
+            first, *more = cell.split("\n")
+            out.write(f"{_aligned(name, width, False)} | {first}\n")
+            out.writelines(f"{' ' * width} | {line}\n" for line in more)
 
 
 def is_numeric(kind: str) -> bool:

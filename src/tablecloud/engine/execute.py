@@ -82,17 +82,17 @@ def _request_table(requests: Sequence[Request]) -> Result:
 def _explain(plan: Explain, engine: Engine) -> Result:
     from tablecloud.sql.explain import explain
 
-    table = explain(plan.plan)
+    table = explain(plan.plan, engine.shown_root)
     if not plan.analyze or isinstance(plan.plan, Table):
         return table_result(table)
     with execute(plan.plan, engine) as run:
         count = sum(batch.num_rows for batch in run.batches())
     stats = run.stats
     facts = (
-        ("rows", f"{count}"),
-        ("calls", f"{stats.calls}, {stats.retries} retries"),
-        ("pages", f"{stats.pages}, {stats.bytes} bytes"),
-        ("seconds", f"{stats.seconds:.3f}"),
+        ("actual rows", f"{count}"),
+        ("actual calls", f"{stats.calls}, {stats.retries} retries"),
+        ("actual pages", f"{stats.pages}, {stats.bytes} bytes"),
+        ("actual seconds", f"{stats.seconds:.3f}"),
     )
     width = len(table.columns)
     rows = tuple((*fact, *(None,) * width)[:width] for fact in facts)
