@@ -176,3 +176,75 @@ def test_a_grid_ends_when_it_is_exhausted_and_another_job_goes_on_from_it(world:
     points = {json.dumps(trial["hyperparameters"], sort_keys=True) for trial in both}
     assert len(both) == len(points) == 6
     assert sorted(int(trial["trialId"]) for trial in both) == [1, 2, 3, 4, 5, 6]
+
+
+EVENTS = """
+import argparse, os, pathlib, struct, time
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--job-dir")
+parser.add_argument("--layers", type=int)
+given = parser.parse_args()
+home = pathlib.Path(os.environ["AIP_TENSORBOARD_LOG_DIR"])
+home.mkdir(parents=True)
+
+def crc(data):
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    value ^= 0xFFFFFFFF
+    return struct.pack("<I", ((value >> 15 | value << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+
+def report(step, value):
+    tag = b"training/hptuning/metric"
+    one = b"\\x0a" + bytes([len(tag)]) + tag + b"\\x15" + struct.pack("<f", value)
+    summary = b"\\x0a" + bytes([len(one)]) + one
+    event = b"\\x09" + struct.pack("<d", time.time()) + b"\\x10" + bytes([step])
+    event += b"\\x2a" + bytes([len(summary)]) + summary
+    size = struct.pack("<Q", len(event))
+    with open(home / "events.out.tfevents.1.here", "ab") as file:
+        file.write(size + crc(size) + event + crc(event))
+
+# The first five trials are good ones; the sixth is not, and would take for ever.
+good = given.layers <= 5
+for step in (1, 2, 3):
+    report(step, 1.0 if good else 0.25)
+while not good:
+    print("still here", flush=True)
+    time.sleep(0.05)
+"""
+
+
+def test_event_files_are_read_and_a_hopeless_trial_is_stopped(world: World) -> None:
+    world.package = wheel(world.root, "trainer", modules={"task": EVENTS})
+    layers = {**LAYERS, "maxValue": 6}
+    spec = {
+        "algorithm": "GRID_SEARCH",
+        "params": [layers],
+        "maxTrials": 6,
+        "maxParallelTrials": 1,
+        "enableTrialEarlyStopping": True,
+    }
+    world.create("early", spec)
+    job = world.wait("early")
+    assert job["state"] == "SUCCEEDED", job
+    trials = job["trainingOutput"]["trials"]
+    assert [trial["finalMetric"] for trial in trials[:5]] == [{"trainingStep": "3", "objectiveValue": 1.0}] * 5
+    last = trials[5]
+    assert (last["trialId"], last["state"], last["isTrialStoppedEarly"]) == ("6", "SUCCEEDED", True)
+    assert last["finalMetric"] == {"trainingStep": "3", "objectiveValue": 0.25}
+
+
+def test_cancelling_stops_every_trial(world: World) -> None:
+    world.package = wheel(world.root, "trainer", modules={"task": "import time; time.sleep(600)"})
+    world.create("cancel", {"params": [RATE], "maxTrials": 5, "maxParallelTrials": 2})
+    until = time.monotonic() + 30
+    while world.call("GET", "projects/demo/jobs/cancel")["state"] != "RUNNING":
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    world.call("POST", "projects/demo/jobs/cancel:cancel")
+    job = world.wait("cancel")
+    assert (job["state"], job["errorMessage"]) == ("CANCELLED", "Cancelled by user.")
+    assert {trial["state"] for trial in job["trainingOutput"]["trials"]} == {"CANCELLED"}

@@ -34,7 +34,7 @@ def job_of_trial(job: Job, trial: Trial) -> Job:
     return replace(
         job,
         uid=trial.uid,
-        document={"trainingInput": training},
+        document={**job.document, "trainingInput": training},
         state=trial.state,
         attempt=trial.attempt,
         token=trial.token,
