@@ -231,7 +231,9 @@ def test_event_files_are_read_and_a_hopeless_trial_is_stopped(world: World) -> N
     job = world.wait("early")
     assert job["state"] == "SUCCEEDED", job
     trials = job["trainingOutput"]["trials"]
-    assert [trial["finalMetric"] for trial in trials[:5]] == [{"trainingStep": "3", "objectiveValue": 1.0}] * 5
+    assert [trial["finalMetric"] for trial in trials[:5]] == [
+        {"trainingStep": "3", "objectiveValue": 1.0}
+    ] * 5
     last = trials[5]
     assert (last["trialId"], last["state"], last["isTrialStoppedEarly"]) == ("6", "SUCCEEDED", True)
     assert last["finalMetric"] == {"trainingStep": "3", "objectiveValue": 0.25}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from tablecloud.jobs.studies.model import (
     StudyTrial,
     TooManyTrials,
     TrialState,
+    UnknownTrial,
     WrongTrialState,
 )
 from tablecloud.jobs.studies.store import StudyStore
@@ -107,9 +109,7 @@ class Studies:
             chosen = [one for one in trials if one.state is TrialState.ACTIVE and one.client_id == client_id][
                 :count
             ]
-            waiting = [one for one in trials if one.state is TrialState.REQUESTED]
-            for trial in waiting[: count - len(chosen)]:
-                chosen.append(self._hand_out(name, trial.trial_id, client_id))
+            chosen += self._hand_out(name, trials, client_id, count - len(chosen))
             missing = count - len(chosen)
             if missing <= 0:
                 return Suggestions(trials=chosen, state=study.state)
@@ -193,13 +193,23 @@ class Studies:
         if len(self.rows.trials(name)) >= MOST_TRIALS:
             raise _too_many()
 
-    def _hand_out(self, name: StudyName, trial_id: int, client_id: str) -> StudyTrial:
+    def _hand_out(
+        self, name: StudyName, trials: list[StudyTrial], client_id: str, count: int
+    ) -> list[StudyTrial]:
+        """Give a client up to `count` of the trials that users want tried."""
         now = self._clock.now()
+        found: list[StudyTrial] = []
 
         def how(trial: StudyTrial) -> StudyTrial:
+            _require(trial, "be handed out", TrialState.REQUESTED)
             return replace(trial, state=TrialState.ACTIVE, client_id=client_id, start_time=now)
 
-        return self.rows.change(name, trial_id, how)
+        for trial in trials:
+            if len(found) < count and trial.state is TrialState.REQUESTED:
+                # Somebody may have completed or removed it since it was read.
+                with contextlib.suppress(WrongTrialState, UnknownTrial):
+                    found.append(self.rows.change(name, trial.trial_id, how))
+        return found
 
     def _points(self, study: Study, trials: list[StudyTrial], count: int) -> list[Assignment]:
         """Return up to `count` new points; fewer where the space is exhausted."""

@@ -123,6 +123,7 @@ class TrialAttempts:
                 run.log.collect(trial.trial_id, attempt, folder)
                 run.log.drop(folder)
         self._trials.forget_ref(trial)
+        run.tracks.pop(trial.trial_id, None)
         return replace(trial, ref=None)
 
     def _planned(self, run: Run, trial: Trial) -> Trial:

@@ -254,3 +254,16 @@ def test_the_same_history_gives_the_same_suggestion(tmp_path: Path) -> None:
         found.append([one.parameters for one in studies.rows.trials(NAME)])
         store.close()
     assert found[0] == found[1]
+
+
+def test_a_requested_trial_that_somebody_completed_meanwhile_stays_completed(
+    studies: Studies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studies.create(NAME, config())
+    studies.create_trial(NAME, rate(0.25))
+    stale = studies.rows.trials(NAME)
+    studies.complete(NAME, 1, {"finalMeasurement": measurement(1.0)})
+    monkeypatch.setattr(studies.rows, "trials", lambda name: stale)
+    [given] = studies.suggest(NAME, "c", 1).trials
+    assert given.trial_id == 2
+    assert studies.rows.trial(NAME, 1).state is TrialState.COMPLETED
