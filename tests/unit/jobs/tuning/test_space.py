@@ -134,22 +134,20 @@ def test_children_exist_where_their_parent_says() -> None:
 
 
 @st.composite
-def finite(draw: st.DrawFn, depth: int = 0) -> Parameter:
-    number = draw(st.integers(0, 10**9))
-    values = draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=3, unique=True))
-    children = draw(st.lists(finite(depth + 1), max_size=2)) if depth < 2 else []
-    return Parameter(
-        name=f"p{depth}_{number}",
-        kind=Kind.CATEGORICAL,
-        values=tuple(values),
-        children=tuple(
-            Child(parameter=child, matching=frozenset(draw(st.sets(st.sampled_from(values), min_size=1))))
-            for child in children
-        ),
-    )
+def finite(draw: st.DrawFn, name: str = "p") -> Parameter:
+    """A parameter of categories and its children, each of which has a name of its own."""
+    values = draw(st.lists(st.sampled_from("abc"), min_size=1, max_size=3, unique=True))
+    children = []
+    for number in range(draw(st.integers(0, 2)) if len(name) < 4 else 0):
+        matching = draw(st.sets(st.sampled_from(values), min_size=1))
+        child = draw(finite(f"{name}.{number}"))
+        children.append(Child(parameter=child, matching=frozenset(matching)))
+    return Parameter(name=name, kind=Kind.CATEGORICAL, values=tuple(values), children=tuple(children))
 
 
-@given(st.lists(finite(), min_size=1, max_size=2, unique_by=lambda one: one.name), st.integers())
+@given(
+    st.one_of(finite().map(lambda one: [one]), st.tuples(finite("p"), finite("q")).map(list)), st.integers()
+)
 def test_the_grid_has_as_many_points_as_the_space_and_every_sample(
     parameters: list[Parameter], seed: int
 ) -> None:
