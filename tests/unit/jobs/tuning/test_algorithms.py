@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tablecloud.jobs.tuning import algorithms
 from tablecloud.jobs.tuning.algorithms import Algorithm, Past, suggest
+from tablecloud.jobs.tuning.gaussian import most_promising
 from tablecloud.jobs.tuning.space import Assignment, Child, Kind, Parameter, Scale, allows, key_of
 
 X = Parameter(name="x", kind=Kind.DOUBLE, low=-2.0, high=3.0)
@@ -128,6 +129,13 @@ def test_trials_that_run_are_kept_away_from() -> None:
         batch.append(float(point["x"]))
         past.append(Past(assignment=point, pending=True))
     assert len({round(x, 6) for x in batch}) == 4
+
+
+def test_what_is_believed_of_a_running_trial_takes_its_promise_away() -> None:
+    points, values = [[0.0], [0.2], [0.8], [1.0]], [0.0, 0.6, 0.5, 0.0]
+    candidates = [[0.45], [0.1], [0.95]]
+    assert most_promising(candidates, points=points, values=values) == 0
+    assert most_promising(candidates, points=points, values=values, pending=[[0.45]]) != 0
 
 
 def test_infeasible_trials_are_kept_away_from() -> None:

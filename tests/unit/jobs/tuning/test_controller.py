@@ -12,6 +12,7 @@ from tuning_bench import N, TuningBench
 
 from tablecloud.jobs.model import Job, State
 from tablecloud.jobs.tuning import controller
+from tablecloud.jobs.tuning.trials import Trials
 
 
 def test_trials_follow_each_other_up_to_the_limit(bench: TuningBench) -> None:
@@ -72,6 +73,35 @@ def test_a_metric_reported_at_the_very_end_counts(bench: TuningBench) -> None:
     assert bench.output(job)["trials"][0]["finalMetric"]["objectiveValue"] == 0.7
 
 
+def test_of_one_step_the_latest_report_counts(bench: TuningBench) -> None:
+    job = bench.search(maxTrials=1)
+    bench.begin(job, 1)
+    for at, value in ((20.0, 0.3), (10.0, 0.9), (15.0, 0.5)):
+        bench.report(job, 1, value, 4, at=at)
+    bench.report(job, 1, 0.8, 3, at=99.0)
+    bench.finish(job, 1)
+    assert bench.output(job)["trials"][0]["finalMetric"] == {"trainingStep": "4", "objectiveValue": 0.3}
+
+
+def test_trials_that_start_together_try_other_points(bench: TuningBench) -> None:
+    job = bench.search(maxTrials=5, maxParallelTrials=5)
+    assert len(set(points(bench, job))) == 5
+
+
+def test_a_trial_is_on_disk_before_anything_of_it_starts(
+    bench: TuningBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, seen = bench.executor.start, []
+
+    def watched(spec, ref):
+        seen.extend(one.ref for one in Trials(bench.store).of_job(spec.uid.partition("-")[0]))
+        start(spec, ref)
+
+    monkeypatch.setattr(bench.executor, "start", watched)
+    job = bench.search()
+    assert seen == [bench.trial(job, 1).ref]
+
+
 class TestFailure:
     def test_the_first_parallel_trials_all_failing_is_the_end(self, bench: TuningBench) -> None:
         job = bench.search(maxTrials=10, maxParallelTrials=2)
@@ -97,6 +127,14 @@ class TestFailure:
             bench.finish(job, number, 0.2)
         assert bench.ended(job) is State.SUCCEEDED
         assert bench.output(job)["completedTrialCount"] == "4"
+
+    def test_two_failures_of_a_few_are_tolerated(self, bench: TuningBench) -> None:
+        job = bench.search(maxTrials=4)
+        bench.finish(job, 1, 0.1)
+        bench.finish(job, 2, code=1)
+        bench.finish(job, 3, code=1)
+        bench.finish(job, 4, 0.1)
+        assert bench.ended(job) is State.SUCCEEDED
 
     def test_half_of_the_trials_failing_is_the_end(self, bench: TuningBench) -> None:
         job = bench.search(maxTrials=6)
@@ -130,6 +168,27 @@ class TestFailure:
         assert "no room for another process" in (bench.read(job).error_message or "")
         assert bench.trial(job, 1).attempt == bench.settings.infra_attempts
 
+    def test_a_lost_trial_is_swept_before_it_ends(
+        self, bench: TuningBench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cleanup, states = bench.executor.cleanup, []
+
+        def watched(ref):
+            states.append(bench.states_of_trials(job)[0])
+            cleanup(ref)
+
+        job = bench.search(maxTrials=1)
+        for _ in range(bench.settings.infra_attempts):
+            monkeypatch.setattr(bench.executor, "cleanup", cleanup)
+            bench.begin(job, 1)
+            bench.executor.vanish(bench.dressed(job, 1))
+            monkeypatch.setattr(bench.executor, "cleanup", watched)
+            states.clear()
+            bench.step(60.0)
+            bench.step(60.0)
+        assert bench.ended(job) is State.FAILED
+        assert states[0] == "RUNNING" and states[-1] == "FAILED"
+
     def test_a_lost_trial_is_tried_again(self, bench: TuningBench) -> None:
         job = bench.search(maxTrials=1)
         bench.begin(job, 1)
@@ -162,6 +221,17 @@ class TestCancel:
         assert bench.read(job).error_message == "Cancelled by user."
         assert bench.states_of_trials(job) == ["SUCCEEDED", "CANCELLED", "CANCELLED"]
         assert bench.output(job)["completedTrialCount"] == "1"
+
+    def test_a_job_whose_last_trial_was_stopped_is_no_success(self, bench: TuningBench) -> None:
+        job = bench.search(maxTrials=1)
+        bench.begin(job, 1)
+        bench.store.cancel(job.project, job.job_id, actor="user:x", now=bench.clock.now())
+        for _ in range(3):
+            bench.step()
+        bench.executor.exit(bench.dressed(job, 1), 0)
+        bench.step()
+        assert bench.ended(job) is State.CANCELLED
+        assert [what for what, _ in bench.executor.calls].count("stop") == 1
 
     def test_a_job_whose_last_trial_ended_before_is_a_success(self, bench: TuningBench) -> None:
         job = bench.search(maxTrials=1)

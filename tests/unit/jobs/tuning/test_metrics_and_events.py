@@ -141,6 +141,9 @@ class TestEvents:
         assert read_events(good + bad, TAG)[1] == len(good)
         with pytest.raises(DamagedEvents):
             read_events(bad, TAG)
+        short = record(b"abc")
+        with pytest.raises(DamagedEvents):
+            read_events(short[:8] + b"\0" + short[9:], TAG)
         huge = record(b"")
         with pytest.raises(DamagedEvents):
             read_events(b"\xff" * 8 + huge[8:], TAG)
