@@ -33,7 +33,8 @@ def median_says_stop(curve: Curve, completed: Sequence[Curve], *, maximize: bool
     for other in completed:
         values = [value for at, value in other if at <= place]
         if values:
-            averages.append(sign * fmean(values))
+            # Clamped: the rounded mean of equal numbers may be another one, and equal is not worse.
+            averages.append(sign * min(max(fmean(values), min(values)), max(values)))
     if len(averages) < ENOUGH:
         return False
     return max(sign * value for _, value in curve) < median(averages)

@@ -228,11 +228,14 @@ def _stretch(low: float, high: float, scale: Scale, place: float) -> float:
 
 
 def _squeeze(low: float, high: float, scale: Scale, value: float) -> float:
-    if low == high:
-        return 0.5
     if scale is Scale.LINEAR:
         # Halved, because the width of the widest range is no finite number.
-        return (value / 2 - low / 2) / (high / 2 - low / 2)
+        return _share(value / 2 - low / 2, high / 2 - low / 2)
     if scale is Scale.LOG:
-        return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
+        return _share(math.log(value) - math.log(low), math.log(high) - math.log(low))
     return 1.0 - _squeeze(low, high, Scale.LOG, min(max(low + (high - value), low), high))
+
+
+def _share(part: float, whole: float) -> float:
+    """Return a part of a width; the middle where the width is too small for a number."""
+    return min(max(part / whole, 0.0), 1.0) if whole > 0.0 else 0.5

@@ -35,6 +35,8 @@ def test_the_best_so_far_against_the_median_of_averages(values: tuple[float, ...
 
 
 def test_equal_is_not_worse() -> None:
+    rounds_up = -349525.3401957423  # the rounded mean of three of these is a greater number
+    assert not median_says_stop(curve(rounds_up), [curve(*[rounds_up] * 3)] * 5, maximize=True)
     same = [curve(0.5, 0.5)] * 5
     assert not median_says_stop(curve(0.5), same, maximize=True)
     assert median_says_stop(curve(0.49), same, maximize=True)

@@ -76,7 +76,8 @@ def test_a_double_finds_its_way_back_but_for_rounding(parameter: Parameter, plac
     value = from_unit(parameter, place)
     again = from_unit(parameter, to_unit(parameter, value))
     # Relative to the bounds: a reverse scale works with what is left to the upper one.
-    assert again == pytest.approx(value, rel=1e-9, abs=1e-9 * max(abs(parameter.low), abs(parameter.high)))
+    near = max(1e-9 * max(abs(parameter.low), abs(parameter.high)), 1e-300)
+    assert again == pytest.approx(value, rel=1e-9, abs=near)
 
 
 @given(st.one_of(doubles(), integers()), PLACES, PLACES)
@@ -89,6 +90,12 @@ def test_order_is_kept(parameter: Parameter, one: float, other: float) -> None:
 def test_every_integer_can_be_drawn(parameter: Parameter) -> None:
     values = [from_unit(parameter, number / 5000) for number in range(5001)]
     assert set(values) == set(range(int(parameter.low), int(parameter.high) + 1))
+
+
+def test_ranges_too_narrow_for_their_width_to_be_a_number() -> None:
+    for low, high, scale in ((0.0, 5e-324, Scale.LINEAR), (1e-300, 1.0000000000000002e-300, Scale.LOG)):
+        narrow = Parameter(name="x", kind=Kind.DOUBLE, low=low, high=high, scale=scale)
+        assert to_unit(narrow, low) == 0.5
 
 
 def test_scales_spread_a_range() -> None:
