@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 from api_bench import TOKEN, ApiBench
 from google.oauth2.credentials import Credentials
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
-
-from tablecloud.jobs.api.app import create_app
+from serving_bench import serving
 
 PARENT = "projects/demo/locations/us-central1"
 CONFIG = {
@@ -35,32 +32,13 @@ CONFIG = {
 }
 
 
-class Server(uvicorn.Server):
-    """A server that says when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = threading.Event()
-
-    async def startup(self, sockets=None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-
 @pytest.fixture
 def locations(tmp_path) -> Iterator:
     bench = ApiBench(tmp_path / "root")
-    app = create_app(bench.service, principals=bench.api.principals)
-    server = Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    assert server.listening.wait(10)
-    host, port = server.servers[0].sockets[0].getsockname()[:2]
-    options = {"api_endpoint": f"http://{host}:{port}"}
-    with build("ml", "v1", credentials=Credentials(TOKEN), client_options=options) as client:
-        yield client.projects().locations()
-    server.should_exit = True
-    thread.join(10)
+    with serving(bench.service, bench.api.principals) as address:
+        options = {"api_endpoint": address}
+        with build("ml", "v1", credentials=Credentials(TOKEN), client_options=options) as client:
+            yield client.projects().locations()
     bench.close()
 
 
