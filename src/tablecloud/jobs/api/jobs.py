@@ -14,6 +14,7 @@ from tablecloud.jobs.api.etags import revision_of
 from tablecloud.jobs.api.labels import check_labels
 from tablecloud.jobs.api.paging import page_of_jobs
 from tablecloud.jobs.api.permissions import require
+from tablecloud.jobs.api.prediction_input import check_prediction
 from tablecloud.jobs.api.training import check_training, scheduling_of
 from tablecloud.jobs.layout import unsupported
 from tablecloud.jobs.model import Job, NewJob
@@ -159,9 +160,11 @@ def _new_job(call: Call, body: JsonObject) -> NewJob:
         raise field_error("job.input", "Exactly one of training_input and prediction_input must be set.")
     labels = body.get("labels", {})
     check_labels(labels)
-    training = document.get("trainingInput")
+    training, prediction = document.get("trainingInput"), document.get("predictionInput")
     if training is not None:
         check_training(training)
+    if prediction is not None:
+        check_prediction(prediction)
     if (reason := unsupported(document)) is not None:
         raise ApiError("UNIMPLEMENTED", reason)
     priority, wait, run = scheduling_of(training or {})

@@ -59,7 +59,6 @@ def test_no_input_worth_the_name(bench, inputs):
 @pytest.mark.parametrize(
     ("body", "word"),
     [
-        ({"predictionInput": {"uri": "gs://m"}}, "prediction"),
         ({"trainingInput": {**TRAINING, "hyperparameters": {"maxTrials": 2}}}, "yperparameter"),
     ],
 )
