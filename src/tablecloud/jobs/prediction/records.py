@@ -23,6 +23,8 @@ LONGEST_LINE = 64 * 2**20
 """Bytes; a file with a longer line is no file of JSON lines."""
 
 _TF_RECORDS = ("TF_RECORD", "TF_RECORD_GZIP")
+# Checks the grammar of a value without making it, but for whether its texts are UTF-8.
+_SYNTAX = msgspec.json.Decoder(msgspec.Raw)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -103,7 +105,9 @@ def _payload_record(payload: bytes) -> Record:
 
 def _is_json(text: bytes) -> bool:
     try:
-        msgspec.json.decode(text)
+        _SYNTAX.decode(text)
+        if not text.isascii():
+            text.decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _is_lax_json(text)
     return True
