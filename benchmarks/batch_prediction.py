@@ -2,10 +2,11 @@
 
     python benchmarks/batch_prediction.py [--rows 300000] [--batch 64]
 
-Both read lines of JSON, ask a scikit-learn model in batches and write lines of JSON. The baseline does it in one
-plain loop. The job is `tablecloud.jobs.prediction.run` with one worker, and with one for each processor. What a
-run over a single row takes (interpreters, imports, loading) is taken off once, also where two workers start. `a core` divides by the
-processor seconds that a run used, coordinator and workers together. Goal: 0.8 of the baseline a core.
+Both read lines of JSON, ask a scikit-learn model in batches and write lines of JSON. The baseline does it in
+one plain loop. The job is `tablecloud.jobs.prediction.run` with one worker, and with one for each processor.
+What a run over a single row takes (interpreters, imports, loading) is taken off once, also where two workers
+start. `a core` divides by the processor seconds that a run used, coordinator and workers together. Goal: 0.8
+of the baseline a core.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ with open(sys.argv[2], "rb") as lines, open(sys.argv[3], "w") as output:
         predictions = model.predict([json.loads(line) for line in batch]).tolist()
         output.writelines(json.dumps(one) + "\\n" for one in predictions)
 """
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def main() -> None:
