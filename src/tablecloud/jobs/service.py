@@ -22,6 +22,7 @@ from tablecloud.jobs.executors import Executor
 from tablecloud.jobs.executors.processes import WakePipe
 from tablecloud.jobs.journal import Journal, Log
 from tablecloud.jobs.model import Job, JobEvent, LogEntry, NewJob, StoredPolicy
+from tablecloud.jobs.models.service import ModelService
 from tablecloud.jobs.recovery import recover
 from tablecloud.jobs.scheduler import Scheduler, machine_capacity
 from tablecloud.jobs.settings import ServiceSettings
@@ -51,6 +52,7 @@ class _Parts:
     store: Store
     scheduler: Scheduler
     journal: Journal
+    models: ModelService
 
 
 class JobService:
@@ -96,6 +98,8 @@ class JobService:
             store = Store(self._settings.root / "jobs.sqlite")
             undo.callback(store.close)
             self._running = self._assemble(lock, bell, store)
+            undo.callback(self._running.models.stop)
+            self._running.models.start()
             self._running.scheduler.start()
             undo.pop_all()
 
@@ -109,9 +113,19 @@ class JobService:
             return
         parts.scheduler.stop(drain=drain)
         self._running = None
+        parts.models.stop()
         parts.store.close()
         parts.bell.close()
         os.close(parts.lock)
+
+    @property
+    def models(self) -> ModelService:
+        """The models, while the service runs.
+
+        Raises:
+            ServiceNotRunning: it does not.
+        """
+        return self._parts().models
 
     def create(self, new: NewJob) -> Future[Job]:
         """Write a new job; the future is done when it is on disk, or holds `JobExists`.
@@ -236,7 +250,14 @@ class JobService:
             bell=bell,
             clock=self._clock,
         )
-        return _Parts(lock=lock, bell=bell, store=store, scheduler=scheduler, journal=journal)
+        models = ModelService(
+            store,
+            root=settings.root,
+            serving=settings.serving,
+            offline=settings.offline,
+            clock=self._clock,
+        )
+        return _Parts(lock=lock, bell=bell, store=store, scheduler=scheduler, journal=journal, models=models)
 
 
 def _layout_of(settings: ServiceSettings) -> Layout:
