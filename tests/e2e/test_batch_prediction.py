@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy
 import pytest
+from model_folders import routine_model, routine_package
 from prediction_bench import JOBS, PredictionBench
 from sklearn.linear_model import LinearRegression
 
@@ -162,6 +165,75 @@ def test_xgboost(bench: PredictionBench) -> None:
     job = bench.run("boosted")
     assert job["state"] == "SUCCEEDED", (job, bench.lines("boosted"))
     assert bench.predictions("boosted") == booster.predict(xgboost.DMatrix(numpy.array(instances))).tolist()
+
+
+def make_version(bench: PredictionBench, **fields: Any) -> None:
+    """Create `projects/demo/models/m` with the version `v`, its default."""
+    assert bench.send("POST", "/v1/projects/demo/models", {"name": "m"})[0] == 200
+    status, operation = bench.send("POST", "/v1/projects/demo/models/m/versions", {"name": "v", **fields})
+    assert status == 200, operation
+    while not operation["done"]:
+        time.sleep(0.05)
+        _, operation = bench.send("GET", f"/v1/{operation['name']}")
+    assert "error" not in operation, operation
+
+
+@pytest.mark.parametrize("by", ["modelName", "versionName"])
+def test_a_version_is_asked_from_its_own_copy(
+    bench: PredictionBench, model: LinearRegression, by: str
+) -> None:
+    make_version(bench, deploymentUri="gs://data/model", framework="SCIKIT_LEARN")
+    (bench.gcs / "data" / "model" / "model.joblib").unlink()
+    instances = rows(10)
+    bench.put("in/a.json", as_lines(instances))
+    name = "projects/demo/models/m" + ("/versions/v" if by == "versionName" else "")
+    job = bench.run("versioned", **{by: name})
+    assert job["state"] == "SUCCEEDED", (job, bench.lines("versioned"))
+    assert job["predictionInput"][by] == name
+    assert bench.predictions("versioned") == model.predict(instances).tolist()
+
+
+def test_a_custom_prediction_routine_with_its_package(bench: PredictionBench) -> None:
+    routine_model(bench.gcs / "data" / "routine", factor=3)
+    package = routine_package(bench.gcs / "data" / "packages")
+    make_version(
+        bench,
+        deploymentUri="gs://data/routine",
+        predictionClass="routine.predictor.Predictor",
+        packageUris=[f"gs://data/packages/{package.name}"],
+        machineType="mls1-c1-m2",
+    )
+    bench.put("in/a.json", as_lines([1, [1, 2], "fail", "nan", "raw", "environment"]))
+    job = bench.run("routine", versionName="projects/demo/models/m/versions/v")
+    assert job["state"] == "SUCCEEDED", (job, bench.lines("routine"))
+    *simple, environment = bench.predictions("routine")
+    assert simple == [3, 9, "NaN", {"b64": "AAE="}]
+    assert environment["CLOUD_ML_JOB_ID"] == "routine"
+    assert environment["OMP_NUM_THREADS"] == "1"
+    assert not [name for name in environment if "PLAN" in name or name == "PYTHONPATH"]
+    stats = bench.outputs("routine")["prediction.errors_stats-00000-of-00001"]
+    assert "custom prediction code: ValueError: no such thing" in stats
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "status", "words"),
+    [
+        ({"modelName": "projects/demo/models/none"}, "model_name", 404, "not found"),
+        ({"modelName": "projects/demo/models/m"}, "model_name", 400, "no default version"),
+        ({"versionName": "projects/demo/models/m/versions/x"}, "version_name", 404, "not found"),
+    ],
+)
+def test_a_model_that_cannot_be_asked_is_told_at_once(
+    bench: PredictionBench, given: dict, field: str, status: int, words: str
+) -> None:
+    assert bench.send("POST", "/v1/projects/demo/models", {"name": "m"})[0] == 200
+    prediction = {"dataFormat": "JSON", "inputPaths": ["gs://data/x"], "outputPath": "gs://data/y"}
+    body = {"jobId": "a", "predictionInput": {**prediction, "region": "us-central1", **given}}
+    code, reply = bench.send("POST", JOBS, body)
+    assert code == status, reply
+    assert reply["error"]["message"].startswith(f"Field: prediction_input.{field} Error: ")
+    assert words in reply["error"]["message"]
+    assert bench.send("GET", JOBS) == (200, {})
 
 
 def test_refusals_leave_no_job(bench: PredictionBench) -> None:

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tablecloud.clock import Clock, SystemClock
 from tablecloud.errors import JobError, ServiceNotRunning
@@ -27,9 +27,6 @@ from tablecloud.jobs.recovery import recover
 from tablecloud.jobs.scheduler import Scheduler, machine_capacity
 from tablecloud.jobs.settings import ServiceSettings
 from tablecloud.jobs.store import AlreadyFinished, JobExists, StaleRevision, Store, UnknownJob
-
-if TYPE_CHECKING:
-    from tablecloud.jobs.prediction.layout import ModelFiles
 
 __all__ = [
     "AlreadyFinished",
@@ -262,13 +259,14 @@ class JobService:
 
 def _layout_of(settings: ServiceSettings) -> Layout:
     from tablecloud.jobs import layout
+    from tablecloud.jobs.models.lookup import find_source
     from tablecloud.jobs.prediction.layout import with_prediction
 
     training = Layout(
         build=lambda job, attempt, token: layout.build_attempt(job, attempt, token, settings),
         requirements=layout.requirements,
     )
-    return with_prediction(training, settings, _find_model)
+    return with_prediction(training, settings, lambda name: find_source(settings.root, name))
 
 
 def _logs_of(settings: ServiceSettings) -> Callable[[str], Log]:
@@ -305,7 +303,3 @@ def _lock_root(settings: ServiceSettings) -> int:
             f"Another job service works on {settings.root}.", hint="Stop it, or choose another root."
         ) from error
     return lock
-
-
-def _find_model(name: str) -> ModelFiles:
-    raise JobError(f"There is no model {name}.")

@@ -1,10 +1,17 @@
-"""What a PredictionInput must be, rule by rule. Pure. Contract: ml-jobs-service 3.1."""
+"""What a PredictionInput must be, rule by rule, and whether its model can be asked.
+
+Contract: ml-jobs-service 3.1.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from tablecloud.jobs.api.calls import Api, Call
+from tablecloud.jobs.api.permissions import require
 from tablecloud.jobs.api.training import LOCATION, REGION
+from tablecloud.jobs.models.records import Refusal
 from tablecloud.jobs.wire.errors import ApiError, field_error
 from tablecloud.jobs.wire.schemas import JsonObject, snake_case
 
@@ -38,6 +45,31 @@ def check_prediction(prediction: JsonObject) -> None:
         raise _refuse("region", "The region is required.")
     if not REGION.match(region):
         raise _refuse("region", f"'{region[:80]}' is not the name of a region.")
+
+
+def require_model(api: Api, call: Call, prediction: JsonObject) -> None:
+    """Refuse a prediction input whose model is not ready, or is not the caller's to ask.
+
+    Parameters:
+        prediction: as `check_prediction` let it pass.
+
+    Raises:
+        ApiError: PERMISSION_DENIED, NOT_FOUND, FAILED_PRECONDITION.
+    """
+    field = "versionName" if prediction.get("versionName") else "modelName"
+    if not (name := prediction.get(field)):
+        return
+    _, project, _, model, *rest = name.split("/")
+    version = rest[-1] if rest else None
+    # A model may belong to another project, and then the caller needs the permission there.
+    there = replace(call, names={"projectsId": project})
+    require(api, there, f"ml.{'versions' if version else 'models'}.predict", model=model)
+    try:
+        api.service.models.servable(project, model, version)
+    except Refusal as refusal:
+        raise field_error(
+            f"prediction_input.{snake_case(field)}", refusal.message, status=refusal.status
+        ) from refusal
 
 
 def _refuse(path: str, text: str) -> ApiError:

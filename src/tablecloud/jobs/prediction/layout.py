@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,12 @@ import msgspec
 
 import tablecloud
 from tablecloud.errors import JobError
-from tablecloud.jobs import packages
 from tablecloud.jobs.attempts import Layout, Progress
 from tablecloud.jobs.layout import Requirement, inherited_environment
 from tablecloud.jobs.machines import GIB
 from tablecloud.jobs.model import AttemptSpec, Job, ReplicaSpec
 from tablecloud.jobs.prediction.plan import PLAN_VARIABLE, Plan, read_report
+from tablecloud.jobs.serving.process import ModelSource
 from tablecloud.jobs.settings import ServiceSettings
 from tablecloud.jobs.storage import Storage
 
@@ -31,19 +30,8 @@ BATCH_SIZE, MOST_WORKERS = 64, 10
 _WORKER_MEMORY = 2 * GIB
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFiles:
-    """A model, or a version of one, as batch prediction needs it."""
-
-    folder: Path
-    framework: str = ""
-    """Empty is found out from the files."""
-    prediction_class: str = ""
-    packages: Sequence[Path] = ()
-
-
-FindModel = Callable[[str], ModelFiles]
-"""The files of `projects/p/models/m` or `…/versions/v`; raises `JobError` where nothing is ready."""
+FindModel = Callable[[str], ModelSource]
+"""What to load for `projects/p/models/m` or `…/versions/v`; raises `JobError` where nothing is ready."""
 
 
 def with_prediction(layout: Layout, settings: ServiceSettings, find_model: FindModel) -> Layout:
@@ -103,13 +91,11 @@ def build_attempt(
                 role="master",
                 index=0,
                 argv=(sys.executable, "-m", "tablecloud.jobs.prediction.run"),
-                environment=_environment(job, plan, storage, folder),
+                environment=_environment(job, plan, storage),
                 cwd=str(folder / "work"),
                 cpus=float(workers),
             ),
         ),
-        packages=tuple(map(str, model.packages)),
-        offline=settings.offline,
     )
 
 
@@ -130,24 +116,24 @@ def progress(job: Job, settings: ServiceSettings) -> Progress | None:
     return Progress(output=output, failure=report.failure)
 
 
-def _model(prediction: dict[str, Any], storage: Storage, find_model: FindModel) -> ModelFiles:
+def _model(prediction: dict[str, Any], storage: Storage, find_model: FindModel) -> ModelSource:
     if uri := prediction.get("uri"):
         folder = storage.local_path(uri)
         if not folder.is_dir():
             raise JobError(f"The model folder {uri} does not exist.")
-        return ModelFiles(folder=folder.absolute())
+        return ModelSource(model_dir=folder.absolute())
     return find_model(prediction.get("versionName") or prediction["modelName"])
 
 
 def _plan(
-    job: Job, prediction: dict[str, Any], folder: Path, model: ModelFiles, settings: ServiceSettings
+    job: Job, prediction: dict[str, Any], folder: Path, model: ModelSource, settings: ServiceSettings
 ) -> Plan:
     return Plan(
         uid=job.uid,
         root=str(settings.root.absolute()),
         folder=str(folder),
-        python=packages.environment_python(folder / "env"),
-        model_dir=str(model.folder),
+        python=model.python,
+        model_dir=str(model.model_dir),
         framework=model.framework,
         prediction_class=model.prediction_class,
         signature_name=prediction.get("signatureName", ""),
@@ -161,12 +147,10 @@ def _plan(
     )
 
 
-def _environment(job: Job, plan: Plan, storage: Storage, folder: Path) -> dict[str, str]:
-    inherited = inherited_environment()
+def _environment(job: Job, plan: Plan, storage: Storage) -> dict[str, str]:
     return {
-        **inherited,
-        "PATH": f"{folder / 'env' / 'bin'}:{inherited.get('PATH', os.defpath)}",
-        # Of the run only: the models' processes get the interpreter of the job's environment.
+        **inherited_environment(),
+        # Of the run only: models are loaded by other processes, whose packages must win.
         "PYTHONPATH": str(Path(tablecloud.__file__).parents[1]),
         "PYTHONUNBUFFERED": "1",
         "CLOUD_ML_JOB_ID": job.job_id,
