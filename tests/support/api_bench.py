@@ -50,6 +50,10 @@ class ApiBench:
     ) -> None:
         self.service = scripted_service(root, settings)
         self.use(principals or local_principals(TOKEN))
+        self.hold_the_machine()
+
+    def hold_the_machine(self) -> None:
+        """Create the job that takes the one processor, and wait until it has it."""
         blocker = NewJob(project="other", job_id="holds_the_machine", document={"trainingInput": {}})
         self.service.create(blocker).result()
         self.wait_for("other", "holds_the_machine", State.PREPARING)

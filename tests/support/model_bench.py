@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,29 @@ def lay_out(root: Path) -> Path:
     return bucket
 
 
+def loading(root: Path) -> int:
+    """Wait until a model hangs in its worker; return the worker's process id."""
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up:
+        for marker in (root / "models").glob("*/model/loading"):
+            if text := marker.read_text():
+                return int(text)
+        time.sleep(0.01)
+    raise AssertionError("no model is being loaded")
+
+
+def gone(pid: int) -> bool:
+    """Wait until a process is no more; False where it stays."""
+    give_up = time.monotonic() + 20
+    while time.monotonic() < give_up:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
 class ModelBench(ApiBench):
     """An `ApiBench` that knows models."""
 
@@ -54,8 +79,6 @@ class ModelBench(ApiBench):
         return self.ended(self.begin_version(name, model, **(fields or SKLEARN))["name"])
 
     def ended(self, name: str) -> Any:
-        import time
-
         give_up = time.monotonic() + 60
         while time.monotonic() < give_up:
             operation = self.call("GET", f"/v1/{name}")

@@ -72,6 +72,14 @@ class Hangs(Predictor):
         time.sleep(600)
 
 
+class HangsIfTold(Predictor):
+    @classmethod
+    def from_path(cls, model_dir):
+        if pathlib.Path(model_dir, "hang").exists():
+            return Hangs.from_path(model_dir)
+        return super().from_path(model_dir)
+
+
 class NoPath:
     def predict(self, instances, **kwargs):
         return []

@@ -1,40 +1,15 @@
 """Creations that are cancelled, crash, or find the work of a crash."""
 
-import os
-import time
-
 import pytest
-from model_bench import PARENT, ROUTINE, ModelBench
+from model_bench import PARENT, ROUTINE, ModelBench, gone, loading
 
 HANGS = {**ROUTINE, "predictionClass": "routine.predictor.Hangs"}
-
-
-def loading(bench):
-    """Wait until the model hangs in its worker; return the worker's process id."""
-    give_up = time.monotonic() + 60
-    while time.monotonic() < give_up:
-        for marker in (bench.root / "models").glob("*/model/loading"):
-            if text := marker.read_text():
-                return int(text)
-        time.sleep(0.01)
-    raise AssertionError("the model is not being loaded")
-
-
-def gone(pid):
-    give_up = time.monotonic() + 20
-    while time.monotonic() < give_up:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_cancel_ends_the_worker_and_fails_the_version(bench):
     bench.create_model()
     operation = bench.begin_version("v", **HANGS)
-    pid = loading(bench)
+    pid = loading(bench.root)
     version = f"{PARENT}/models/m/versions/v"
     assert bench.refusal("DELETE", version)[1] == "FAILED_PRECONDITION"
     assert bench.refusal("PATCH", f"{version}?updateMask=labels", {})[1] == "FAILED_PRECONDITION"
@@ -51,7 +26,7 @@ def test_a_stopped_server_goes_on_at_its_next_start(tmp_path):
     first = ModelBench(tmp_path / "root")
     first.create_model()
     operation = first.begin_version("v", **HANGS)
-    pid = loading(first)
+    pid = loading(first.root)
     first.service.stop()
     assert gone(pid)
     # What lay there when the server stopped is not trusted, and what belongs to no version goes.
@@ -70,7 +45,7 @@ def test_a_stopped_server_goes_on_at_its_next_start(tmp_path):
 def test_a_cancel_that_a_stop_interrupted_is_kept(bench):
     bench.create_model()
     operation = bench.begin_version("v", **HANGS)
-    loading(bench)
+    loading(bench.root)
     store = bench.service.models.store
     bench.service.models._creations._closing = True  # the process dies between the note and the end
     store.request_cancel(store.operation("demo", operation["name"].rpartition("/")[2]))

@@ -3,6 +3,7 @@ import pytest
 from model_bench import PARENT, ROUTINE, ModelBench
 
 from tablecloud.jobs.api.principals import Principals, local_principals
+from tablecloud.jobs.models.records import Refusal
 from tablecloud.jobs.serving.settings import ServingSettings
 
 V, R = "models/m/versions/v", "models/m/versions/r"
@@ -113,3 +114,17 @@ def test_too_many_at_a_time(strict):
     assert waiting.exception(timeout=60) is not None
     strict.call("DELETE", f"{PARENT}/models/m/versions/v")
     assert strict.refusal("POST", f"{PARENT}/models/m:predict", {"instances": [1]})[0] == 400
+
+
+def test_where_the_files_of_a_version_are(served):
+    models = served.service.models
+    files = models.files("projects/demo/models/m")
+    assert (files.folder / "model.joblib").is_file()
+    assert (files.framework, files.prediction_class, files.packages) == ("SCIKIT_LEARN", "", ())
+    files = models.files("projects/demo/models/m/versions/r")
+    assert files.prediction_class == "routine.predictor.Predictor"
+    assert files.packages[0].is_file()
+    for name in ("m", "projects/demo/models/x", "projects/demo/models/m/versions/x"):
+        with pytest.raises(Refusal) as refused:
+            models.files(name)
+        assert refused.value.status == "NOT_FOUND"
