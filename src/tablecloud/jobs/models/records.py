@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from tablecloud.errors import JobError
@@ -72,18 +71,6 @@ class Version:
     def path(self) -> str:
         """The key users know."""
         return f"projects/{self.project}/models/{self.model}/versions/{self.name}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionFiles:
-    """A version as something that loads it needs it; the paths are those of its own copy."""
-
-    folder: Path
-    framework: str
-    """SCIKIT_LEARN or XGBOOST, CUSTOM for a custom prediction routine."""
-    prediction_class: str = ""
-    packages: tuple[Path, ...] = ()
-    """Archives to install before the model is loaded, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

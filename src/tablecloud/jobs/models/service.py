@@ -17,13 +17,12 @@ from tablecloud.jobs.models.records import (
     Operation,
     Refusal,
     Version,
-    VersionFiles,
     VersionState,
     no_such_model,
     no_such_version,
 )
 from tablecloud.jobs.models.store import ModelStore
-from tablecloud.jobs.models.validate import Workshop, check_sources, files_of, source_of
+from tablecloud.jobs.models.validate import Workshop, check_sources, source_of
 from tablecloud.jobs.serving.pool import Deployment, Pool
 from tablecloud.jobs.serving.settings import ServingSettings
 from tablecloud.jobs.storage import Storage, StorageError
@@ -120,21 +119,6 @@ class ModelService:
         if version.state is not VersionState.READY:
             raise Refusal("FAILED_PRECONDITION", "name", f"The version is {version.state.value}, not READY.")
         return version
-
-    def files(self, name: str) -> VersionFiles:
-        """Return the files behind `projects/p/models/m`, or that with `/versions/v`.
-
-        Raises:
-            Refusal: it is no such name, or as `servable`.
-        """
-        match name.split("/"):
-            case ["projects", project, "models", model]:
-                version = self.servable(project, model, None)
-            case ["projects", project, "models", model, "versions", chosen]:
-                version = self.servable(project, model, chosen)
-            case _:
-                raise no_such_model()
-        return files_of(self._workshop, version)
 
     def ask(self, version: Version, frame: bytes) -> Future[bytes]:
         """Send a request of `serving.worker` to a version; errors are those of `Pool.ask`."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from tablecloud.errors import JobError
 from tablecloud.jobs import packages
-from tablecloud.jobs.models.records import INTERNAL, INVALID, PRECONDITION, Failure, Version, VersionFiles
+from tablecloud.jobs.models.records import INTERNAL, INVALID, PRECONDITION, Failure, Version
 from tablecloud.jobs.models.stopping import StopSwitch
 from tablecloud.jobs.serving.process import ModelError, ModelSource, WorkerLost, WorkerProcess
 from tablecloud.jobs.serving.settings import ServingSettings
@@ -62,19 +62,6 @@ def source_of(workshop: Workshop, version: Version) -> ModelSource:
         framework=_framework(version.document) or version.framework,
         prediction_class=version.document.get("predictionClass", ""),
         python=packages.environment_python(environment) if _archives(version.document) else sys.executable,
-    )
-
-
-def files_of(workshop: Workshop, version: Version) -> VersionFiles:
-    """Return where the copy of a READY version's files lies."""
-    folder, source = workshop.folder(version.uid), source_of(workshop, version)
-    return VersionFiles(
-        folder=source.model_dir,
-        framework=source.framework,
-        prediction_class=source.prediction_class,
-        packages=tuple(
-            _archive_path(folder, index, uri) for index, uri in enumerate(_archives(version.document))
-        ),
     )
 
 
@@ -150,23 +137,18 @@ def _install(workshop: Workshop, version: Version, folder: Path, switch: StopSwi
     if not uris:
         return
     storage = Storage(workshop.root)
-    archives = [
-        _copied(storage.local_path(uri), _archive_path(folder, index, uri)) for index, uri in enumerate(uris)
-    ]
+    archives = [_copied(storage, uri, folder / "packages" / str(index)) for index, uri in enumerate(uris)]
     plan = packages.plan(workshop.root, archives, offline=workshop.offline)
     if plan.argv:
         _run(plan, workshop.serving.install_timeout, switch)
     packages.create_environment(folder / "env", plan.layer)
 
 
-def _archive_path(folder: Path, index: int, uri: str) -> Path:
-    """Return where the copy of an archive lies: each in a folder of its own, since names may be equal."""
-    return folder / "packages" / str(index) / uri.rpartition("/")[2]
-
-
-def _copied(source: Path, target: Path) -> str:
-    target.parent.mkdir(parents=True)
-    return str(shutil.copyfile(source, target))
+def _copied(storage: Storage, uri: str, folder: Path) -> str:
+    """Copy an archive into a folder of its own, since the names of two may be equal; return its path."""
+    source = storage.local_path(uri)
+    folder.mkdir(parents=True)
+    return str(shutil.copyfile(source, folder / source.name))
 
 
 def _run(plan: packages.Installation, timeout: float, switch: StopSwitch) -> None:

@@ -14,19 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LOAD, INPUTS, RUN, OUTPUTS, USER_CODE = range(5)
-"""Kinds of failure, as their texts number them."""
+from tablecloud.jobs.serving.failures import INPUTS, LOAD, OUTPUTS, RUN, USER_CODE, ModelFailure
 
 SCIKIT_LEARN, XGBOOST, TENSORFLOW, CUSTOM = "SCIKIT_LEARN", "XGBOOST", "TENSORFLOW", "CUSTOM"
 """Frameworks; CUSTOM is a custom prediction routine, which the API calls by no name."""
 
-_TITLES = {
-    LOAD: "Failed to load model",
-    INPUTS: "Invalid inputs",
-    RUN: "Failed to run the provided model",
-    OUTPUTS: "There was a problem processing the outputs",
-    USER_CODE: "Error in the custom prediction code",
-}
 _PICKLED, _SAVED, _BOOSTER = (
     ("model.joblib", "model.pkl"),
     ("saved_model.pb", "saved_model.pbtxt"),
@@ -42,22 +34,9 @@ class LoadedModel:
     """A model ready to be asked."""
 
     framework: str
-    """SCIKIT_LEARN, XGBOOST or CUSTOM."""
+    """SCIKIT_LEARN, XGBOOST, TENSORFLOW or CUSTOM."""
     predict: Ask
     """Raises ModelFailure."""
-
-
-class ModelFailure(Exception):
-    """The model, or what it was asked, is at fault; the text ends in `(Error code: N)`.
-
-    Parameters:
-        code: LOAD, INPUTS, RUN, OUTPUTS or USER_CODE.
-        detail: what happened.
-    """
-
-    def __init__(self, code: int, detail: str) -> None:
-        super().__init__(f"{_TITLES[code]}: {detail} (Error code: {code})")
-        self.code = code
 
 
 def load(model_dir: str | Path, framework: str = "", prediction_class: str = "") -> LoadedModel:
@@ -76,11 +55,9 @@ def load(model_dir: str | Path, framework: str = "", prediction_class: str = "")
     if not framework:
         framework = _framework_by_files(folder)
     if framework == TENSORFLOW:
-        raise ModelFailure(
-            LOAD,
-            "TensorFlow models are not served here. Serve this one through a custom prediction routine: set "
-            "predictionClass, and bring TensorFlow in packageUris.",
-        )
+        from tablecloud.jobs.serving.saved_model import load_saved_model
+
+        return LoadedModel(framework=TENSORFLOW, predict=load_saved_model(folder))
     if framework == XGBOOST:
         return LoadedModel(framework=XGBOOST, predict=_xgboost(_xgboost_model(folder)))
     model = _unpickled(_pickle_file(folder))

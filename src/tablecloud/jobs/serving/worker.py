@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tablecloud.jobs.serving.explain import NotExplainable, Plan, explain
-from tablecloud.jobs.serving.frameworks import INPUTS, LOAD, OUTPUTS, RUN, LoadedModel, ModelFailure, load
+from tablecloud.jobs.serving.failures import INPUTS, LOAD, OUTPUTS, RUN, ModelFailure
+from tablecloud.jobs.serving.frameworks import LoadedModel, load
 
 LENGTH = struct.Struct(">I")
 _METADATA = "explanation_metadata.json"

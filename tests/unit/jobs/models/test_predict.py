@@ -2,8 +2,10 @@ import msgspec
 import pytest
 from model_bench import PARENT, ROUTINE, ModelBench
 
+from tablecloud.errors import JobError
 from tablecloud.jobs.api.principals import Principals, local_principals
-from tablecloud.jobs.models.records import Refusal
+from tablecloud.jobs.models.lookup import find_source
+from tablecloud.jobs.serving.process import WorkerProcess
 from tablecloud.jobs.serving.settings import ServingSettings
 
 V, R = "models/m/versions/v", "models/m/versions/r"
@@ -116,15 +118,21 @@ def test_too_many_at_a_time(strict):
     assert strict.refusal("POST", f"{PARENT}/models/m:predict", {"instances": [1]})[0] == 400
 
 
-def test_where_the_files_of_a_version_are(served):
-    models = served.service.models
-    files = models.files("projects/demo/models/m")
-    assert (files.folder / "model.joblib").is_file()
-    assert (files.framework, files.prediction_class, files.packages) == ("SCIKIT_LEARN", "", ())
-    files = models.files("projects/demo/models/m/versions/r")
-    assert files.prediction_class == "routine.predictor.Predictor"
-    assert files.packages[0].is_file()
-    for name in ("m", "projects/demo/models/x", "projects/demo/models/m/versions/x"):
-        with pytest.raises(Refusal) as refused:
-            models.files(name)
-        assert refused.value.status == "NOT_FOUND"
+def test_what_a_batch_prediction_finds(served):
+    source = find_source(served.root, "projects/demo/models/m")
+    assert (source.model_dir / "model.joblib").is_file()
+    assert (source.framework, source.prediction_class) == ("SCIKIT_LEARN", "")
+    source = find_source(served.root, "projects/demo/models/m/versions/r")
+    assert source.prediction_class == "routine.predictor.Predictor"
+    with WorkerProcess(source) as worker:
+        assert worker.load(timeout=60) == "CUSTOM"
+        assert worker.predict([2], timeout=10) == [6]
+    served.create_model("empty")
+    for name in (
+        "m",
+        "projects/demo/models/x",
+        "projects/demo/models/m/versions/x",
+        "projects/demo/models/empty",
+    ):
+        with pytest.raises(JobError, match="is not the name|There is no"):
+            find_source(served.root, name)

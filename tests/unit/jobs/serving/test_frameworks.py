@@ -4,7 +4,8 @@ import sys
 import pytest
 from model_folders import scikit_learn_model
 
-from tablecloud.jobs.serving.frameworks import LOAD, ModelFailure, load
+from tablecloud.jobs.serving.failures import LOAD, ModelFailure
+from tablecloud.jobs.serving.frameworks import load
 
 
 @pytest.mark.parametrize("name", ["model.joblib", "model.pkl"])
@@ -28,7 +29,6 @@ def test_joblib_wins_where_the_framework_is_given(tmp_path):
     [
         ([], "", "must hold one of these files: model.joblib, model.pkl, model.bst, saved_model.pb"),
         ([], "SCIKIT_LEARN", "must hold one of these files: model.joblib, model.pkl"),
-        (["saved_model.pb"], "", "TensorFlow models are not served here"),
         (["model.pkl"], "", "Could not load the model: model.pkl. UnpicklingError"),
         (["model.joblib"], "", "Could not load the model: model.joblib. "),
     ],
@@ -49,9 +49,15 @@ def test_a_pickle_of_something_else(tmp_path):
 
 
 def test_a_missing_framework_is_named(tmp_path, monkeypatch):
-    (tmp_path / "model.bst").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "xgboost", None)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    (tmp_path / "model.bst").write_bytes(b"")
     with pytest.raises(ModelFailure, match="pip install xgboost"):
+        load(tmp_path)
+    (tmp_path / "model.bst").rename(tmp_path / "saved_model.pb")
+    with pytest.raises(
+        ModelFailure, match=r"TensorFlow is not installed .* pip install 'tablecloud\[tensorflow"
+    ):
         load(tmp_path)
 
 
