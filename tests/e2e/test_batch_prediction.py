@@ -120,7 +120,7 @@ def test_csv(bench: PredictionBench, model: LinearRegression) -> None:
         ({"inputPaths": ["gs://data/in"]}, "gs://data/in/*"),
         ({"uri": "gs://data/nothing"}, "gs://data/nothing does not exist"),
         ({"uri": "gs://data/in"}, "Failed to load model"),
-        ({"dataFormat": "TF_RECORD"}, "no TFRecord file"),
+        ({"dataFormat": "TF_RECORD"}, "gs://data/in/a.json is no TFRecord file"),
         ({"outputPath": "gs://data/in/a.json"}, "cannot write to gs://data/in/a.json"),
     ],
 )

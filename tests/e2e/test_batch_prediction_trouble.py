@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from prediction_bench import JOBS, PredictionBench
 
 from tablecloud.jobs.executors import processes
 
+SERVER = Path(__file__).parents[1] / "support" / "prediction_server.py"
 STATS = "prediction.errors_stats-00000-of-00001"
 RESULTS = "prediction.results-00000-of-00001"
 
@@ -120,3 +123,28 @@ def test_a_killed_run_is_done_again(bench: PredictionBench, tmp_path: Path) -> N
     assert job["state"] == "SUCCEEDED", job
     assert bench.service.get("demo", "killed").attempt == 2
     assert bench.outputs("killed") == {foreign.name: "of another job", RESULTS: '2\n"wait"\n6\n', STATS: ""}
+
+
+def test_a_killed_server_leaves_the_job_running(bench: PredictionBench, tmp_path: Path) -> None:
+    put(bench, 1, "wait", 3)
+    bench.close()
+    server = subprocess.Popen(
+        [sys.executable, str(SERVER), str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(SERVER.parent), *sys.path])},
+    )
+    with server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "running\n"
+        server.kill()
+    bench.open()
+    pid = wait_for_waiting(bench, tmp_path, "survivor")
+    os.kill(pid, 0)
+    (tmp_path / "go").touch()
+    job = bench.finish("survivor")
+    assert job["state"] == "SUCCEEDED"
+    assert job["predictionOutput"]["predictionCount"] == "3"
+    assert bench.service.get("demo", "survivor").attempt == 1
+    assert bench.outputs("survivor") == {RESULTS: '2\n"wait"\n6\n', STATS: ""}

@@ -68,10 +68,10 @@ class Model:
         Raises:
             ModelUnusable: that is not possible.
         """
-        worker = self._worker = self._start()
-        if self._killed:  # while it was being started, so that it was not there to be killed
-            worker.kill()
         try:
+            worker = self._worker = self._start()
+            if self._killed:  # while it was being started, so that it was not there to be killed
+                worker.kill()
             return worker.load(timeout=LOAD_SECONDS)
         except (ModelError, WorkerLost) as error:
             raise ModelUnusable(str(error)) from error

@@ -31,6 +31,8 @@ class InputFile:
 
     path: Path
     size: int
+    name: str
+    """As messages call it: the address of an object, the path of any other file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Slice:
     """The records of one file that begin at `start` or later, and before `end`."""
 
     path: Path
+    name: str
     start: int
     end: int | None
     """None is the end of the file."""
@@ -59,7 +62,9 @@ def find_inputs(patterns: Sequence[str], storage: Storage) -> list[InputFile]:
         if not matches:
             raise NoInput(f"The input path {pattern} matches no file.{_advice(pattern, storage)}")
         found.update(matches)
-    return [InputFile(path=path, size=path.stat().st_size) for path in sorted(found)]
+    return [
+        InputFile(path=path, size=path.stat().st_size, name=_name(path, storage)) for path in sorted(found)
+    ]
 
 
 def shard_count(files: Sequence[InputFile], most: int, *, divisible: bool) -> int:
@@ -91,9 +96,9 @@ def _slices(files: Sequence[InputFile], low: int, high: int, divisible: bool) ->
         if divisible and not compressed(file.path):
             start, end = max(low, begin), min(high, begin + file.size)
             if start < end:
-                yield Slice(path=file.path, start=start - begin, end=end - begin)
+                yield Slice(path=file.path, name=file.name, start=start - begin, end=end - begin)
         elif low <= begin < high and file.size:
-            yield Slice(path=file.path, start=0, end=None)
+            yield Slice(path=file.path, name=file.name, start=0, end=None)
         begin += file.size
 
 
@@ -138,6 +143,12 @@ def _inside(path: Path, pattern: str, storage: Storage) -> bool:
     """Whether a match stays below the buckets: a folder of one may be a symbolic link out of it."""
     root = storage.gcs_root.resolve()
     return not pattern.startswith("gs://") or path.resolve().is_relative_to(root)
+
+
+def _name(path: Path, storage: Storage) -> str:
+    if path.is_relative_to(storage.gcs_root):
+        return f"gs://{path.relative_to(storage.gcs_root)}"
+    return str(path)
 
 
 def _advice(pattern: str, storage: Storage) -> str:

@@ -94,6 +94,7 @@ def build_attempt(
                 environment=_environment(job, plan, storage),
                 cwd=str(folder / "work"),
                 cpus=float(workers),
+                memory_bytes=0,  # no limit: how large a model is cannot be known, and any must be askable
             ),
         ),
     )

@@ -57,7 +57,7 @@ def read_slice(piece: Slice, data_format: str) -> Iterator[Record]:
     Raises:
         InputBroken: the file cannot be read to its end.
     """
-    name = str(piece.path)
+    name = piece.name
     packed = data_format == "TF_RECORD_GZIP" or compressed(piece.path)
     try:
         with piece.path.open("rb") as raw:

@@ -49,7 +49,7 @@ def main() -> int:
     try:
         run(plan)
     except JobError as error:
-        return _give_up(plan, f"{error} {error.hint or ''}".strip())
+        return _give_up(plan, _sentences(error))
     except OSError as error:
         return _give_up(plan, f"{error.strerror}: {error.filename or plan.output_path}.")
     return 0
@@ -109,6 +109,12 @@ def _give_up(plan: Plan, text: str) -> int:
     with contextlib.suppress(OSError):  # a full disk, say: then the exit status has to do
         write_report(folder, msgspec.structs.replace(last, failure=text), sync=True)
     return 1
+
+
+def _sentences(error: JobError) -> str:
+    """Return a message and its hint as text that further sentences may follow."""
+    text = error.message.removesuffix(".") + "."
+    return f"{text} {error.hint[0].upper()}{error.hint[1:].removesuffix('.')}." if error.hint else text
 
 
 def _model(plan: Plan) -> Model:

@@ -50,6 +50,13 @@ def test_paths_are_sorted_and_each_is_there_once(storage: Storage) -> None:
     ]
 
 
+def test_messages_call_objects_by_their_address(storage: Storage, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.touch()
+    found = find_inputs([f"{storage.gcs_root}/data/a/1.json", str(other)], storage)
+    assert [file.name for file in found] == ["gs://data/a/1.json", str(other)]
+
+
 def test_file_addresses_and_paths(storage: Storage) -> None:
     home = storage.gcs_root / "data"
     assert names(storage, f"file://{home}/a/?.json", f"{home}/b/*") == ["a/1.json", "a/2.json", "b/1.json"]
@@ -86,7 +93,9 @@ def test_nothing_outside_of_the_buckets(storage: Storage, tmp_path: Path) -> Non
 
 
 def files(*sizes: int, name: str = "f") -> list[InputFile]:
-    return [InputFile(path=Path(f"/{name}{number}"), size=size) for number, size in enumerate(sizes)]
+    return [
+        InputFile(path=Path(f"/{name}{number}"), size=size, name=name) for number, size in enumerate(sizes)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -124,5 +133,5 @@ def test_indivisible_files_stay_whole_where_they_begin() -> None:
         [("/f1", 0, None)],
         [("/f2", 0, None)],
     ]
-    gz = [InputFile(path=Path("/x.gz"), size=12)]
+    gz = [InputFile(path=Path("/x.gz"), size=12, name="x")]
     assert [len(shard) for shard in shards(gz, 3, divisible=True)] == [1, 0, 0]

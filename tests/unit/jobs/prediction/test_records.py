@@ -22,7 +22,7 @@ def framed(payload: bytes) -> bytes:
 
 
 def read(path: Path, data_format: str = "JSON") -> list[Record]:
-    return list(read_slice(Slice(path=path, start=0, end=None), data_format))
+    return list(read_slice(Slice(path=path, name=str(path), start=0, end=None), data_format))
 
 
 def written(folder: Path, content: bytes, name: str = "in.json") -> Path:
@@ -118,7 +118,7 @@ def test_every_record_is_in_one_slice(
     files = []
     for number, file in enumerate(texts):
         path = written(folder, join(file), f"{number}.json")
-        files.append(InputFile(path=path, size=path.stat().st_size))
+        files.append(InputFile(path=path, size=path.stat().st_size, name=path.name))
     kind = "JSON" if framing == "lines" else "TF_RECORD"
     pieces = shards(files, count, divisible=True)
     assert len(pieces) == count

@@ -51,7 +51,9 @@ class Bench:
         self.models: list[Asked] = []
         path = folder / "in"
         path.write_text("".join(f"{line}\n" for line in lines))
-        self.pieces = shards([InputFile(path=path, size=path.stat().st_size)], count, divisible=True)
+        self.pieces = shards(
+            [InputFile(path=path, size=path.stat().st_size, name=path.name)], count, divisible=True
+        )
 
     def work(self, workers: int = 1, trouble: Callable[[], None] = lambda: None, **given: Any) -> Work:
         def model() -> Any:
