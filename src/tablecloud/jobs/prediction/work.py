@@ -10,7 +10,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 from tablecloud.jobs.prediction.asking import Failed, Model
@@ -18,6 +17,8 @@ from tablecloud.jobs.prediction.inputs import Slice
 from tablecloud.jobs.prediction.plan import Report
 from tablecloud.jobs.prediction.records import BadRecord, Record, read_slice
 
+BATCH_BYTES = 256 * 2**20
+"""A batch is over when it holds so much, whatever its number of records."""
 MOST_MESSAGES = 1000
 """Different messages kept of one shard's errors."""
 OTHER_ERRORS = "Other errors."
@@ -148,8 +149,16 @@ class Work:
 
 
 def _batches(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
-    stream = iter(records)
-    while batch := list(islice(stream, size)):
+    """Yield batches of `size` records, or of fewer large ones."""
+    batch: list[Record] = []
+    held = 0
+    for record in records:
+        batch.append(record)
+        held += len(record) if isinstance(record, bytes) else 0
+        if len(batch) == size or held >= BATCH_BYTES:
+            yield batch
+            batch, held = [], 0
+    if batch:
         yield batch
 
 

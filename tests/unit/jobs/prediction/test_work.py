@@ -89,6 +89,13 @@ def test_batches_answers_and_counts(tmp_path: Path) -> None:
     assert [model.closed for model in bench.models] == [True]
 
 
+def test_large_records_make_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "BATCH_BYTES", 10)
+    bench = Bench(tmp_path, [1, 123456789, 2, 1234567890123, 3, 4])
+    bench.work().run(nothing)
+    assert bench.log == [[b"1", b"123456789"], [b"2", b"1234567890123"], [b"3", b"4"]]
+
+
 def test_a_batch_of_bad_records_asks_nobody(tmp_path: Path) -> None:
     bench = Bench(tmp_path, ["x", "y", "z"])
     done = bench.work()
