@@ -71,6 +71,7 @@ def _request(body: bytes) -> msgspec.Raw:
         ApiError: INVALID_ARGUMENT.
     """
     try:
+        body.decode()  # what is only looked over below is not checked to be UTF-8
         fields = msgspec.json.decode(body, type=_Body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise invalid(f"Invalid JSON payload received. {error}") from None

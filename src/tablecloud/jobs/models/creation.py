@@ -18,6 +18,7 @@ from tablecloud.jobs.models.stopping import Stopped, StopSwitch
 from tablecloud.jobs.models.store import ModelStore
 from tablecloud.jobs.models.validate import CreationFailed, Workshop, make_version
 
+_RETRY_SECONDS = 5.0
 _THREADS = 2
 """Creations at a time; each loads a whole model."""
 
@@ -43,7 +44,7 @@ class Creations:
         self._make = make
         self._lock = threading.Lock()
         self._switches: dict[tuple[str, str], StopSwitch] = {}
-        self._closing = False
+        self._closing = threading.Event()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="version")
 
     def recover(self) -> None:
@@ -59,7 +60,7 @@ class Creations:
     def begin(self, operation: Operation) -> None:
         """Start to create the version of an operation."""
         with self._lock:
-            if self._closing:
+            if self._closing.is_set():
                 return  # the next start finds it
             switch = self._switches[operation.project, operation.id] = StopSwitch()
             if operation.cancel_requested:
@@ -81,20 +82,23 @@ class Creations:
     def close(self) -> None:
         """Leave the creations under way to the next start; safe to call twice."""
         with self._lock:
-            self._closing = True
+            self._closing.set()
             switches = list(self._switches.values())
         for switch in switches:
             switch.press()
         self._threads.shutdown(cancel_futures=True)
 
     def _work(self, operation: Operation, switch: StopSwitch) -> None:
-        try:
-            self._create(operation, switch)
-        except JobError as error:
-            _log(error)  # the store cannot be written: the next start finds the operation as it was
-        finally:
-            with self._lock:
-                self._switches.pop((operation.project, operation.id), None)
+        while not self._closing.is_set():
+            try:
+                self._create(operation, switch)
+                break
+            except JobError as error:
+                # The store cannot be written, for want of space perhaps; nothing is lost by trying again.
+                _log(error)
+                self._closing.wait(_RETRY_SECONDS)
+        with self._lock:
+            self._switches.pop((operation.project, operation.id), None)
 
     def _create(self, operation: Operation, switch: StopSwitch) -> None:
         version = self._store.version_by_uid(operation.version_uid or "")
@@ -107,7 +111,7 @@ class Creations:
             # A stop that came while the last step succeeded came too late.
             self._store.end_creation(operation, framework=framework, now=self._clock.now())
         except Stopped:
-            if not self._closing:
+            if not self._closing.is_set():
                 self._fail(operation, Failure(code=CANCELLED, message="The operation was cancelled."))
         except CreationFailed as error:
             self._fail(operation, error.failure)

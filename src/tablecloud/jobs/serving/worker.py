@@ -40,8 +40,9 @@ def main() -> None:
     threading.Thread(target=_read_all, args=(requests, frames), daemon=True).start()
     model: _Model | None = None
     while True:
-        message = _decode(frames.get())
+        frame = frames.get()
         try:
+            message = _decode(frame)
             if message.get("op") == "load":
                 model = _Model(message)
                 reply = {"framework": model.loaded.framework}

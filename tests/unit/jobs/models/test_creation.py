@@ -3,6 +3,9 @@
 import pytest
 from model_bench import PARENT, ROUTINE, ModelBench, gone, loading
 
+from tablecloud.errors import JobError
+from tablecloud.jobs.models import creation
+
 HANGS = {**ROUTINE, "predictionClass": "routine.predictor.Hangs"}
 
 
@@ -47,7 +50,7 @@ def test_a_cancel_that_a_stop_interrupted_is_kept(bench):
     operation = bench.begin_version("v", **HANGS)
     loading(bench.root)
     store = bench.service.models.store
-    bench.service.models._creations._closing = True  # the process dies between the note and the end
+    bench.service.models._creations._closing.set()  # the process dies between the note and the end
     store.request_cancel(store.operation("demo", operation["name"].rpartition("/")[2]))
     bench.service.stop()
     bench.service.start()
@@ -62,6 +65,23 @@ def test_a_defect_ends_the_operation(bench, monkeypatch):
     bench.create_model()
     ended = bench.create_version("v")
     assert ended["error"] == {"code": 13, "message": "An internal error has occurred."}
+
+
+def test_a_store_that_cannot_be_written_is_tried_again(bench, monkeypatch):
+    monkeypatch.setattr(creation, "_RETRY_SECONDS", 0.01)
+    store, tries = bench.service.models.store, []
+    write = store.end_creation
+
+    def full_at_first(*args, **more):
+        tries.append(args)
+        if len(tries) == 1:
+            raise JobError("The job service cannot use jobs.sqlite: database or disk is full.")
+        return write(*args, **more)
+
+    monkeypatch.setattr(store, "end_creation", full_at_first)
+    bench.create_model()
+    assert bench.create_version("v")["response"]["state"] == "READY"
+    assert len(tries) == 2
 
 
 @pytest.mark.parametrize("name, said", [("Exits", "called exit"), ("NoPath", "from_path")])

@@ -28,10 +28,29 @@ def test_a_failing_model_has_the_classic_form(served):
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"instances": 1}, {"instances": {}}, [], 1, b"{", b"", b'{"instances": [1']
+    "body",
+    [
+        {},
+        {"instances": 1},
+        {"instances": {}},
+        [],
+        1,
+        b"{",
+        b"",
+        b'{"instances": [1',
+        b'{"instances": ["\xff"]}',
+        b'{"instances": [' + b"[" * 100_000,
+    ],
 )
 def test_requests_that_are_none(served, body):
     assert served.refusal("POST", f"{PARENT}/{V}:predict", body)[:2] == (400, "INVALID_ARGUMENT")
+
+
+def test_odd_but_valid_json(served):
+    reply = served.send("POST", f"{PARENT}/{R}:predict", b'{"instances": [1e999]}')
+    assert msgspec.json.decode(reply.body) == {"predictions": ["Infinity"]}
+    last_wins = b'{"instances": 3, "instances": [1]}'
+    assert served.call("POST", f"{PARENT}/{R}:predict", last_wins) == {"predictions": [3]}
 
 
 def test_what_is_not_there(served):
@@ -134,5 +153,5 @@ def test_what_a_batch_prediction_finds(served):
         "projects/demo/models/m/versions/x",
         "projects/demo/models/empty",
     ):
-        with pytest.raises(JobError, match="is not the name|There is no"):
+        with pytest.raises(JobError, match=r"is not the name|There is no"):
             find_source(served.root, name)
