@@ -70,6 +70,10 @@ def test_one_bad_line_costs_one_record(bench: PredictionBench, model: LinearRegr
     assert job["predictionOutput"]["predictionCount"] == "100"
     assert job["predictionOutput"]["errorCount"] == "2"
     assert len(bench.predictions("bad_lines")) == 100
+    said = bench.lines("bad_lines")
+    assert "Predicting 1 file of 6" in " ".join(said)
+    assert "100 predictions, 2 errors." in said
+    assert "1 record failed with: Invalid input: the line is not one JSON value." in said
     stats = bench.outputs("bad_lines")["prediction.errors_stats-00000-of-00001"]
     [first, second] = [eval(line) for line in stats.splitlines()]
     assert first[0].startswith("Failed to run the provided model: ") and first[1] == 1

@@ -93,9 +93,9 @@ def _finish(folder: Path, work: Work) -> None:
     """
     report = work.report()
     write_report(folder, report, sync=True)
-    _say(f"{report.predictions} predictions, {report.errors} errors.")
+    _say(f"{_some(report.predictions, 'prediction')}, {_some(report.errors, 'error')}.")
     for message, count in work.errors().most_common(5):
-        _say(f"{count} records failed with: {message}")
+        _say(f"{_some(count, 'record')} failed with: {message}")
     if report.errors and not report.predictions:
         [(message, _)] = work.errors().most_common(1)
         raise NothingPredicted(f"None of the {report.errors} records got a prediction. {message}")
