@@ -62,7 +62,7 @@ def serve(settings: ServerSettings, *, on_ready: Callable[[ServerState], None] |
     """
     _check_reachability(settings)
     settings.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _only_server(settings.root), _listen(settings.host, settings.port) as listener:
+    with _only_server(settings.root), _listen_again(settings) as listener:
         (settings.root / "server.json").unlink(missing_ok=True)
         _serve_on(listener, settings, on_ready)
 
@@ -72,6 +72,7 @@ def _serve_on(
 ) -> None:
     from tablecloud.jobs.api.app import create_app
     from tablecloud.jobs.api.principals import load_principals, local_principals
+    from tablecloud.jobs.gcs.credentials import storage_key
     from tablecloud.jobs.service import JobService, ServiceSettings
 
     token_file = _token_file(settings.root)
@@ -80,7 +81,9 @@ def _serve_on(
         principals = local_principals(token)
     else:
         principals = load_principals(settings.principals, token)
-    service = JobService(ServiceSettings(root=settings.root))
+    service = JobService(
+        ServiceSettings(root=settings.root, url=_url(listener), storage_key=storage_key(token))
+    )
     service.start()
     drain = settings.drain
     state_file = settings.root / "server.json"
@@ -185,6 +188,17 @@ def _already_running(root: Path) -> JobError:
     )
 
 
+def _listen_again(settings: ServerSettings) -> socket.socket:
+    """Listen where the last server of this root did, unless told where: jobs that run were given its address."""
+    path = settings.root / "port"
+    with suppress(OSError, ValueError, JobError):
+        if settings.port == 0:
+            return _listen(settings.host, int(path.read_text(encoding="ascii")))
+    listener = _listen(settings.host, settings.port)
+    path.write_text(f"{listener.getsockname()[1]}\n", encoding="ascii")
+    return listener
+
+
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -206,14 +220,19 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _state(listener: socket.socket, token_file: Path) -> ServerState:
+def _url(listener: socket.socket) -> str:
+    """Return the address as this machine reaches it."""
     host, port = listener.getsockname()[:2]
     reachable = {
         "0.0.0.0": "127.0.0.1",  # noqa: S104
         "::": "::1",
     }.get(host, host)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def _state(listener: socket.socket, token_file: Path) -> ServerState:
     return ServerState(
-        url=f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}",
+        url=_url(listener),
         pid=os.getpid(),
         process_start=process_start(os.getpid()),
         boot_id=_boot_id(),

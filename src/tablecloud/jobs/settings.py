@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -28,3 +28,7 @@ class ServiceSettings:
     """As `cpus`."""
     offline: bool = True
     """Whether pip must do without an index."""
+    url: str = ""
+    """Where the server answers, as jobs of this machine reach it; empty where nothing answers."""
+    storage_key: bytes = field(default=b"", repr=False)
+    """Makes the secrets that let jobs use the storage face; `gcs.access`."""
