@@ -75,6 +75,8 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.05)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    if options.delay <= 0:
+        parser.error("the delay must be more than 0: the ideal is made of it")
     server = subprocess.Popen([sys.executable, str(SERVER)], stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     try:

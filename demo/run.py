@@ -1,7 +1,7 @@
 """The demo: train a model, cancel a job, change labels and policies; in SQL, on this machine, no account.
 
-Runs the installed `tablecloud` in an application root of its own (`.demo`), shows each statement and its rows,
-and checks what comes back: the exit status is 1 at the first surprise.
+Runs the installed `tablecloud` in an application root of its own (`.demo`), shows each statement and its
+rows, and checks what comes back: the exit status is 1 at the first surprise.
 """
 
 import os

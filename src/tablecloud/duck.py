@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tablecloud.errors import Cancelled, NotSupported, QueryFailed, SqlError, SqlSyntaxError, UnknownColumn
@@ -44,7 +45,7 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """The answer to a query: names and types (DuckDB's spelling), then batches, computed as they are read."""
+    """The answer to a query: names and types (DuckDB's spelling), then batches, computed when read."""
 
     columns: tuple[tuple[str, str], ...]
     batches: Generator[RecordBatch, None, None]
@@ -53,8 +54,8 @@ class Rows:
 class Database:
     """The relations of one query. One thread runs queries on it; `interrupt` may come from another.
 
-    Opening a DuckDB database takes 16 ms, so that all queries with the same settings share one, and its memory
-    limit. Everything a query makes is temporary there, and so its own: other queries cannot see it.
+    Opening a DuckDB database takes 16 ms, so the queries of a process share one, and its memory limit; the
+    settings given last hold. Everything a query makes is temporary there, so no other query can see it.
     """
 
     def __init__(self, settings: DatabaseSettings | None = None) -> None:
@@ -64,7 +65,8 @@ class Database:
         self._lock = threading.Lock()
         self._closed = False
         with _INSTANCE_LOCK:
-            self._connection = _instance(settings or DatabaseSettings()).cursor()
+            _configure(settings or DatabaseSettings())
+            self._connection = _instance().cursor()
         self._connection.execute("SET TimeZone = 'UTC'")
 
     def stream(self, relation: str, reader: RecordBatchReader) -> None:
@@ -141,25 +143,36 @@ def quoted(name: str) -> str:
 
 
 @cache
-def _instance(settings: DatabaseSettings) -> duckdb.DuckDBPyConnection:
+def _instance() -> duckdb.DuckDBPyConnection:
+    """Return the process's database. Callers hold `_INSTANCE_LOCK`."""
     import duckdb
 
-    return duckdb.connect(":memory:", config=_options(settings))
-
-
-def _options(settings: DatabaseSettings) -> dict[str, str | bool | int | float | list[str]]:
     # No query of a user may make DuckDB download code.
-    options: dict[str, str | bool | int | float | list[str]] = {
+    refusals: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
     }
+    return duckdb.connect(":memory:", config=refusals)
+
+
+@lru_cache(maxsize=1)
+def _configure(settings: DatabaseSettings) -> None:
+    """Make the settings hold; does nothing when they do already. Callers hold `_INSTANCE_LOCK`."""
+    import duckdb
+
+    instance = _instance()
     if settings.threads:
-        options["threads"] = settings.threads
+        instance.execute(f"SET threads = {int(settings.threads)}")
     if settings.memory_limit:
-        options["memory_limit"] = settings.memory_limit
+        instance.execute("SET memory_limit = " + _literal(settings.memory_limit))
     if settings.spill_folder:
-        options["temp_directory"] = str(settings.spill_folder)
-    return options
+        # DuckDB refuses to move once it has spilled; then the folder of before stays good.
+        with suppress(duckdb.Error):
+            instance.execute("SET temp_directory = " + _literal(str(settings.spill_folder)))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _presentable(relation: Any, columns: tuple[tuple[str, str], ...]) -> Any:
@@ -204,8 +217,7 @@ def parse_select(text: str) -> bytes:
     import msgspec
 
     with _INSTANCE_LOCK:
-        parser = _instance(DatabaseSettings())
-        row = parser.execute("SELECT json_serialize_sql(?::VARCHAR)", [text]).fetchone()
+        row = _instance().execute("SELECT json_serialize_sql(?::VARCHAR)", [text]).fetchone()
     tree: bytes = row[0].encode() if row else b"{}"
     if not tree.startswith(b'{"error":true'):
         return tree

@@ -93,7 +93,7 @@ def cell_text(value: object, kind: str = "") -> str:
     if value is None:
         return "null"
     if isinstance(value, str):
-        return value
+        return _one_line(value) if kind == "JSON" and "\n" in value else value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | dict | tuple):
@@ -102,13 +102,24 @@ def cell_text(value: object, kind: str = "") -> str:
     return plain if isinstance(plain, str) else str(plain)
 
 
+def _one_line(text: str) -> str:
+    """Return JSON text without the line breaks of its layout; other text as it is."""
+    import msgspec
+
+    try:
+        return msgspec.json.format(text, indent=0)
+    except msgspec.DecodeError:
+        return text
+
+
 def json_value(value: Any, kind: str = "") -> Any:
     """Return a value as JSON has it: a JSON column's text as what it says, times as RFC 3339."""
     if kind == "JSON" and isinstance(value, str):
         import msgspec
 
         try:
-            return msgspec.Raw(value.encode()) if msgspec.json.decode(value, type=msgspec.Raw) else value
+            # On one line, whatever layout the service chose: a line of jsonl is one object.
+            return msgspec.Raw(msgspec.json.format(value.encode(), indent=-1))
         except msgspec.DecodeError:
             return value
     if value is None or isinstance(value, str | bool | int):

@@ -6,7 +6,7 @@ Every door (command line, shell, Python, servers) takes a `Session` and reads a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,8 @@ class RuntimeSettings:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     page_limit: int = 0
     """Pages of one read at most; 0 reads all."""
+    row_limit: int = 0
+    """Rows of one read at most; 0 reads all."""
     catalog_progress: Callable[[str, int, int], None] | None = None
     """Told what the first build of the catalog is doing: step, done, of how many."""
 
@@ -165,7 +167,7 @@ class Session:
         self._running: list[tuple[Cancellation, Result | None]] = []
 
     def execute(self, text: str, parameters: Sequence[Scalar] | Mapping[str, Scalar] | None = None) -> Result:
-        """Run one statement.
+        """Run one statement; the one before it is ended, whether its rows were read or not.
 
         Parameters:
             text: one statement; a semicolon may end it. An empty text gives an empty result.
@@ -219,14 +221,19 @@ class Session:
 
     def _engine(self, cancellation: Cancellation) -> Engine:
         settings = self.runtime.settings
+        database = settings.database
+        if database.spill_folder is None:
+            # DuckDB's own choice would be a folder in whatever directory the user is in.
+            database = replace(database, spill_folder=settings.approot / "spill")
         return Engine(
             transport=self.runtime.transport,
             root_url=self.runtime.root_url,
             policy=settings.retry,
-            database=settings.database,
+            database=database,
             cancellation=cancellation,
             reads_in_flight=max(settings.transport.concurrency, 1),
             page_limit=settings.page_limit,
+            row_limit=settings.row_limit,
             on_error=self.on_error,
             dry_run=self.dry_run,
             progress=self.progress,

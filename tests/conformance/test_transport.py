@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import signal
 import socket
 import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +27,7 @@ from tablecloud.rest.messages import (
     Pause,
     Progress,
     Request,
+    Response,
     Send,
     Tell,
     TransportFailure,
@@ -31,7 +35,7 @@ from tablecloud.rest.messages import (
 from tablecloud.rest.pages import CallEnded, PageArrived, PageQueue
 from tablecloud.rest.paginate import read_pages
 from tablecloud.rest.retry import RetryPolicy, attempt
-from tablecloud.rest.transport import Transport, TransportSettings
+from tablecloud.rest.transport import Call, Transport, TransportSettings
 
 QUICK = RetryPolicy(first_delay=0.001, longest_delay=0.01)
 ONCE = RetryPolicy(tries=1)
@@ -193,6 +197,18 @@ def test_retry_after_holds_back_every_call_to_the_host(transport: Transport) -> 
         assert throttled.stats.retries == 1
 
 
+def test_a_service_that_takes_few_at_a_time_serves_all() -> None:
+    def respond(seen: Seen) -> Reply:
+        return Reply(status=429) if server.in_flight > 5 else Reply(delay=0.005)
+
+    patient = RetryPolicy(first_delay=0.005, longest_delay=0.1)
+    with HttpServer(respond) as server, Transport(TransportSettings(), as_is) as transport:
+        calls = [transport.start(attempt(get(server.url), patient)) for _ in range(100)]
+        assert [call.result(20).status for call in calls] == [200] * 100
+        # Without a limit that adapts, all would come back again and again.
+        assert len(server.seen) < 400
+
+
 def test_no_more_in_flight_than_the_limit() -> None:
     with (
         HttpServer(respond_by_query()) as server,
@@ -328,6 +344,68 @@ def test_a_transport_that_sends_nothing_starts_nothing() -> None:
         assert threading.active_count() == before
 
 
+def test_ctrl_c_in_the_consumer_ends_everything() -> None:
+    program = """
+        import sys
+        from tablecloud.rest.messages import Request
+        from tablecloud.rest.pages import PageQueue
+        from tablecloud.rest.retry import RetryPolicy, attempt
+        from tablecloud.rest.transport import Call, Transport, TransportSettings
+        queue = PageQueue()
+        with Transport(TransportSettings(), lambda request: request) as transport:
+            for _ in range(50):
+                transport.start(attempt(Request(http="GET", url=sys.argv[1]), RetryPolicy()), sink=queue)
+            try:
+                queue.get()
+            except KeyboardInterrupt:
+                queue.cancel()
+                print("interrupted")
+    """
+    with HttpServer(lambda seen: Reply(delay=60)) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(program), server.url], stdout=subprocess.PIPE, text=True
+        )
+        assert server.wait_until(lambda s: s.in_flight == 50)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=10)
+        assert (output, process.returncode) == ("interrupted\n", 0)
+        assert server.wait_until(lambda s: s.open_connections == 0)
+
+
+def test_every_call_ends_whatever_threads_do_to_it() -> None:
+    transport = Transport(TransportSettings(concurrency=10), as_is)
+    calls: list[Call[Response]] = []
+
+    def use(number: int) -> None:
+        for turn in range(40):
+            try:
+                call = transport.start(attempt(get(f"{server.url}/items?delay=0.002"), QUICK))
+            except Cancelled:
+                return
+            calls.append(call)
+            if (turn + number) % 3 == 0:
+                call.cancel()
+            if number == 0 and turn == 30:
+                transport.close()
+
+    with HttpServer(respond_by_query()) as server:
+        threads = [threading.Thread(target=use, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        transport.close()
+        outcomes = [_outcome(call) for call in calls]
+    assert len(outcomes) > 30 and set(outcomes) <= {"200", "cancelled"}
+
+
+def _outcome(call: Call[Response]) -> str:
+    try:
+        return str(call.result(10).status)
+    except Cancelled:
+        return "cancelled"
+
+
 # No answer: what kind, and whether it was sent.
 
 
@@ -386,6 +464,15 @@ def test_a_time_out_while_connecting() -> None:
         for filler in fillers:
             filler.close()
     assert (failure.kind, failure.sent) == ("connect", False)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [get("http://größe.test/"), get("http://127.0.0.1:1/", headers=(("X-A", "größe"),)), get("http://")],
+)
+def test_a_request_that_cannot_be_spelled(transport: Transport, request_: Request) -> None:
+    failure = failure_of(transport, request_)
+    assert (failure.kind, failure.sent) == ("request", False)
 
 
 def test_an_answer_over_the_limit() -> None:

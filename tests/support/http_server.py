@@ -16,7 +16,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 _REASONS = {
@@ -82,7 +82,6 @@ class HttpServer:
     def __init__(self, respond: Respond, *, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
         self.respond = respond
         self.seen: list[Seen] = []
-        self.open_connections = 0
         self.connections = 0
         self.in_flight = 0
         self.most_in_flight = 0
@@ -90,11 +89,16 @@ class HttpServer:
         self._port = port
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
+        self._open: set[_Connection] = set()
         self._thread = threading.Thread(target=self._run, name="http-server", daemon=True)
 
     @property
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._open)
 
     def start(self) -> HttpServer:
         ready = threading.Event()
@@ -128,96 +132,124 @@ class HttpServer:
 
     async def _serve(self) -> None:
         self._halt = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(
-            self._accept, "127.0.0.1", self._port, ssl=self._tls, backlog=1024
+        server = await self._loop.create_server(
+            lambda: _Connection(self), "127.0.0.1", self._port, ssl=self._tls, backlog=1024
         )
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._halt.wait()
         server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in list(self._open):
+            connection.drop()
+        # One more round, so that connections see that they are lost.
+        await asyncio.sleep(0)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
-        number = self.connections
-        self._count(open_connections=1)
-        try:
-            while (seen := await _read_request(reader, number)) is not None:
-                if not await self._answer(seen, reader, writer):
-                    break
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
-            pass
-        finally:
-            writer.transport.abort()
-            self._tasks.discard(task)
-            self._count(open_connections=-1)
+    def _opened(self, connection: _Connection) -> int:
+        with self._changed:
+            self._open.add(connection)
+            self.connections += 1
+            self._changed.notify_all()
+            return self.connections
 
-    async def _answer(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Answer one request; False when the connection is to be closed."""
+    def _closed(self, connection: _Connection) -> None:
+        with self._changed:
+            self._open.discard(connection)
+            self._changed.notify_all()
+
+    def _began(self, seen: Seen) -> None:
         with self._changed:
             self.seen.append(seen)
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
             self._changed.notify_all()
-        try:
-            reply = self.respond(seen)
-            if reply.delay and await _gone(reader, reply.delay):
-                return False
-            if reply.reset:
-                return False
-            return await _write(reply, seen, reader, writer)
-        finally:
-            self._count(in_flight=-1)
 
-    def _count(self, **changes: int) -> None:
+    def _ended(self) -> None:
         with self._changed:
-            for name, change in changes.items():
-                setattr(self, name, getattr(self, name) + change)
+            self.in_flight -= 1
             self._changed.notify_all()
 
 
-async def _gone(reader: asyncio.StreamReader, seconds: float) -> bool:
-    """Wait, but notice at once when the client hangs up."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while (left := deadline - asyncio.get_running_loop().time()) > 0:
-        if reader.at_eof():
-            return True
-        await asyncio.sleep(min(left, 0.05))
-    return False
+class _Connection(asyncio.Protocol):
+    """One client: reads requests one after the other, answers each as its reply says."""
+
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
+        self._buffer = bytearray()
+        self._number = 0
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._number = self._server._opened(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._busy:
+            self._busy = False
+            self._server._ended()
+        self._server._closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if not self._busy:
+            self._next()
+
+    def drop(self) -> None:
+        """Break the connection."""
+        self._transport.abort()
+
+    def _next(self) -> None:
+        """Answer the next request, if all of it is there."""
+        seen = self._read()
+        if seen is None:
+            return
+        self._busy = True
+        self._server._began(seen)
+        reply = self._server.respond(seen)
+        if reply.delay:
+            self._timer = asyncio.get_running_loop().call_later(reply.delay, self._answer, reply, seen)
+        else:
+            self._answer(reply, seen)
+
+    def _read(self) -> Seen | None:
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return None
+        first, *lines = self._buffer[:end].decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        size = end + 4 + int(headers.get("content-length", "0"))
+        if len(self._buffer) < size:
+            return None
+        http, target, _ = first.split(" ", 2)
+        body = bytes(self._buffer[end + 4 : size])
+        del self._buffer[:size]
+        return Seen(http=http, target=target, headers=headers, body=body, connection=self._number)
+
+    def _answer(self, reply: Reply, seen: Seen) -> None:
+        self._timer = None
+        if reply.reset:
+            self.drop()
+            return
+        whole = not (reply.cut or reply.stall)
+        self._transport.write(_encode(reply, seen, whole=whole))
+        if reply.stall:
+            return
+        self._busy = False
+        self._server._ended()
+        if reply.cut or reply.close:
+            self._transport.close()
+        else:
+            self._next()
 
 
-async def _read_request(reader: asyncio.StreamReader, connection: int) -> Seen | None:
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError:
-        return None
-    first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
-    http, target, _ = first.split(" ", 2)
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Seen(http=http, target=target, headers=headers, body=body, connection=connection)
-
-
-async def _write(
-    reply: Reply, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> bool:
+def _encode(reply: Reply, seen: Seen, *, whole: bool) -> bytes:
     headers = {"Content-Type": "application/json", "Content-Length": str(len(reply.body)), **reply.headers}
     head = f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Status')}\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n"
     body = b"" if seen.http == "HEAD" or reply.status == 204 else reply.body
-    if reply.cut or reply.stall:
-        body = body[: len(body) // 2]
-    writer.write(head.encode("latin-1") + body)
-    await writer.drain()
-    if reply.stall:
-        await _gone(reader, 60.0)
-    return not (reply.cut or reply.stall or reply.close)
+    return head.encode("latin-1") + (body if whole else body[: len(body) // 2])
 
 
 def respond_by_query() -> Respond:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ class Bench:
     """One executor on one root, with attempts of Python programs given as text."""
 
     root: Path
+    stem: str = field(default_factory=lambda: secrets.token_hex(6))
+    """Begins every uid: a sweep finds its processes all over the machine, where other tests may run."""
     executor: ProcessExecutor = field(init=False)
     wake: processes.WakePipe = field(init=False)
     refs: list[Ref] = field(default_factory=list)
@@ -38,7 +41,7 @@ class Bench:
 
     def spec(self, *programs: str, number: int = 1, **settings: Any) -> AttemptSpec:
         """An attempt whose first program is the master and whose others are workers."""
-        uid = f"{number:012x}"
+        uid = f"{self.stem}{number:04x}"
         folder = self.root / "attempts" / uid / "1"
         return AttemptSpec(
             uid=uid,

@@ -175,7 +175,9 @@ class Weights:
 
 
 def build(job: Job, attempt: int, token: str) -> AttemptSpec:
-    if job.document.get("unbuildable"):
+    if job.document.get("odd"):
+        raise TypeError("'NoneType' object is not iterable")
+    if job.document.get("unbuildable") or (job.document.get("unbuildable_again") and attempt > 1):
         raise JobError("The job has no module.", hint="Set pythonModule.")
     return AttemptSpec(
         uid=job.uid,
@@ -189,6 +191,8 @@ def build(job: Job, attempt: int, token: str) -> AttemptSpec:
 
 
 def requirements(job: Job) -> Weights:
+    if job.document.get("odd"):
+        raise TypeError("'NoneType' object is not iterable")
     return Weights(cpus=float(job.document.get("cpus", 1)), memory_bytes=int(job.document.get("memory", 0)))
 
 

@@ -1,6 +1,6 @@
 """A small cloud service to run statements against: `acme.shop.items`, over real loopback HTTP.
 
-One item is `{id, name, price, stock, made, tags, detail, fresh}`; lists come in pages of `Shop.page` items.
+Lists come in pages of `Shop.page` items; `color` is a field of an item and a query parameter that filters.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.support.http_server import HttpServer, Reply, Seen, json_reply
 
 from tablecloud.catalog.model import (
     Acceptor,
@@ -29,7 +31,6 @@ from tablecloud.errors import UnknownResource
 from tablecloud.rest.retry import RetryPolicy
 from tablecloud.session import Runtime, RuntimeSettings, Session
 from tablecloud.sqltypes import SqlType
-from tests.support.http_server import HttpServer, Reply, Seen, json_reply
 
 
 def _column(name: str, type_: SqlType, json_type: str, format_: str = "") -> Column:
@@ -46,6 +47,7 @@ ITEM = (
     _column("detail", SqlType.JSON, "object"),
     _column("fresh", SqlType.BOOLEAN, "boolean"),
     _column("state", SqlType.VARCHAR, "string"),
+    _column("color", SqlType.VARCHAR, "string"),
 )
 SHOP = Parameter(name="shop", wire="shop", location=Location.PATH, required=True)
 ITEM_ID = Parameter(name="itemsId", wire="itemsId", location=Location.PATH, required=True)
@@ -169,6 +171,8 @@ class Shop:
         items = self.shops.get(shop)
         if items is None:
             return _failure(404, "NOT_FOUND", f"no shop {shop}")
+        if "color" in seen.query:
+            items = [i for i in items if i.get("color") == seen.query["color"]]
         start = int(seen.query.get("pageToken") or 0)
         answer: dict[str, Any] = {"items": items[start : start + self.page]}
         if start + self.page < len(items):
@@ -209,6 +213,7 @@ def open_shop(root: Path, shop: Shop, **modes: Any) -> Iterator[tuple[Session, H
             endpoints={"acme.shop": server.url},
             retry=RetryPolicy(tries=2, first_delay=0.0, longest_delay=0.0),
             page_limit=modes.pop("page_limit", 0),
+            row_limit=modes.pop("row_limit", 0),
         )
         runtime = Runtime(settings, catalog=ShopCatalog())  # type: ignore[arg-type]
         with Session(runtime, owns_runtime=True, **modes) as session:

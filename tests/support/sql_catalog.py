@@ -233,8 +233,8 @@ class StubCatalog:
         found = self._resources.get(".".join(path).casefold())
         if found is not None:
             return found
-        if path[0].casefold() not in self.providers():
-            raise UnknownProvider(f"there is no provider {path[0]}")
+        if not path or path[0].casefold() not in self.providers():
+            raise UnknownProvider(f"there is no provider {'.'.join(path)}")
         raise UnknownResource(f"there is no resource {'.'.join(path)}")
 
     def method(self, path: Sequence[str]) -> tuple[Resource, list[Method]]:

@@ -6,9 +6,18 @@ import threading
 from pathlib import Path
 
 import pytest
-
-from tablecloud.errors import Cancelled, NotSupported, QueryFailed, RemoteDenied, SettingError, UnknownColumn
+from tests.support.http_server import Reply, Seen
 from tests.support.shop import Shop, item, open_shop
+
+from tablecloud.errors import (
+    Cancelled,
+    NotSupported,
+    QueryFailed,
+    RemoteDenied,
+    RemoteRefused,
+    SettingError,
+    UnknownColumn,
+)
 
 LIST = "SELECT {} FROM acme.shop.items WHERE shop = 's1'"
 
@@ -96,7 +105,9 @@ def test_a_failed_call_among_others_is_a_notice_and_a_failure(tmp_path: Path) ->
     with open_shop(tmp_path, shop) as (session, _):
         result = session.execute("SELECT id FROM acme.shop.items WHERE shop IN ('s1', 's9')")
         assert len(result.fetchall()) == 2
-        assert [(n.severity, n.arguments, n.status) for n in result.notices] == [("error", {"shop": "s9"}, 403)]
+        assert [(n.severity, n.arguments, n.status) for n in result.notices] == [
+            ("error", {"shop": "s9"}, 403)
+        ]
         assert isinstance(result.failure, RemoteDenied)
 
 
@@ -112,6 +123,29 @@ def test_a_statement_all_of_whose_calls_failed_is_an_error(tmp_path: Path, sql: 
         result.fetchall()
         assert len(result.notices) == 2
         assert result.failure is None
+
+
+@pytest.mark.parametrize("tail", ["LIMIT 2", "AND price >= 0 LIMIT 2"])
+def test_rows_of_a_call_that_was_left_early_are_no_failure(tmp_path: Path, tail: str) -> None:
+    shop = Shop(500)
+    shop.denied = {"s9"}
+    with open_shop(tmp_path, shop) as (session, _):
+        result = session.execute(f"SELECT id FROM acme.shop.items WHERE shop IN ('s9', 's1') {tail}")
+        assert len(result.fetchall()) == 2
+
+
+def test_a_call_that_fails_on_its_second_page_has_failed(tmp_path: Path) -> None:
+    class Breaking(Shop):
+        def __call__(self, seen: Seen) -> Reply:
+            return Reply(status=400) if "pageToken" in seen.query else super().__call__(seen)
+
+    with open_shop(tmp_path, Breaking(25)) as (session, _):
+        with pytest.raises(RemoteRefused):
+            session.execute(LIST.format("count(*)")).fetchall()
+        session.on_error = session.on_error.IGNORE
+        result = session.execute(LIST.format("count(*)"))
+        assert result.fetchall() == [(10,)]
+        assert result.notices[0].severity == "error"
 
 
 def test_strict_fails_at_the_first_failure(tmp_path: Path) -> None:
@@ -136,7 +170,11 @@ def test_values_of_another_type_become_null_and_a_warning(tmp_path: Path) -> Non
     with open_shop(tmp_path, shop) as (session, _):
         result = session.execute(LIST.format("id, stock, made IS NULL, name"))
         rows = result.fetchall()
-        assert [row[1:] for row in rows] == [(10, False, "thing 1"), (None, False, "thing 2"), (None, True, "5")]
+        assert [row[1:] for row in rows] == [
+            (10, False, "thing 1"),
+            (None, False, "thing 2"),
+            (None, True, "5"),
+        ]
         assert {(n.severity, n.message.split(" are")[0]) for n in result.notices} == {
             ("warning", "2 value(s) of column stock"),
             ("warning", "1 value(s) of column made"),
@@ -211,12 +249,15 @@ def test_set_changes_the_modes(tmp_path: Path) -> None:
             session.execute("SET nothing = 1")
 
 
-def test_the_page_limit_is_a_notice(tmp_path: Path) -> None:
-    with open_shop(tmp_path, Shop(500), page_limit=2) as (session, _):
+@pytest.mark.parametrize(
+    ("limits", "count"), [({"page_limit": 2}, 20), ({"row_limit": 15}, 15), ({"row_limit": 10}, 10)]
+)
+def test_what_the_settings_cut_off_is_a_notice(tmp_path: Path, limits: dict[str, int], count: int) -> None:
+    with open_shop(tmp_path, Shop(500), **limits) as (session, _):
         result = session.execute(LIST.format("id"))
-        count = len(result.fetchall())
-        assert 20 <= count < 500
-        assert "page limit" in result.notices[0].message
+        assert len(result.fetchall()) == count
+        assert [n.severity for n in result.notices] == ["warning"]
+        assert "cut off" in result.notices[0].message
 
 
 def test_a_dry_run_sends_nothing(tmp_path: Path) -> None:

@@ -8,17 +8,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tablecloud.auth.credentials import Credential, read_file, read_secret, resolve, sign
-from tablecloud.auth.google import Fetched, TokenSource, find_default, gcloud_source, key_source
 from tablecloud.auth.spec import AuthSpec
-from tablecloud.auth.tokens import TokenStore
+from tablecloud.auth.tokens import TokenSource, TokenStore
 from tablecloud.clock import Clock, SystemClock
 from tablecloud.errors import CredentialError
 from tablecloud.rest.messages import Conversation, Exchange, Request
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _NOTHING: tuple[Credential, ...] = ()
-# Where credentials lie that nobody described, by provider. A provider's own document may say more later.
-_AMBIENT = {"google": find_default}
+# Providers whose tools leave credentials on the machine that nobody need describe.
+_AMBIENT = frozenset({"google"})
 
 
 class Authorizer:
@@ -71,9 +70,10 @@ class Authorizer:
 
     def _resolve(self, provider: str, spec: AuthSpec | None) -> tuple[Credential, ...] | TokenSource:
         if spec is None:
-            find = _AMBIENT.get(provider)
-            return (find(provider, self._environ, self._clock) if find else None) or _NOTHING
+            return self._ambient(provider)
         if spec.type == "interactive":
+            from tablecloud.auth.google import gcloud_source
+
             return gcloud_source(provider)
         if spec.type == "service_account":
             return self._service_account(provider, spec)
@@ -81,7 +81,16 @@ class Authorizer:
             return (_bearer(read_file(provider, Path(spec.credentialsfilepath).expanduser())),)
         return resolve(provider, spec, self._environ)
 
+    def _ambient(self, provider: str) -> tuple[Credential, ...] | TokenSource:
+        if provider not in _AMBIENT:
+            return _NOTHING
+        from tablecloud.auth.google import find_default
+
+        return find_default(provider, self._environ, self._clock) or _NOTHING
+
     def _service_account(self, provider: str, spec: AuthSpec) -> TokenSource:
+        from tablecloud.auth.google import key_source
+
         text = read_secret(provider, spec, self._environ)
         if text is None:
             raise CredentialError(
@@ -91,7 +100,7 @@ class Authorizer:
         return key_source(provider, text, scopes=spec.scopes, sub=spec.sub, clock=self._clock)
 
     def _fetch(self, source: TokenSource) -> Conversation[None]:
-        value, lifetime = yield from _fetched(source)
+        value, lifetime = yield from source.fetch()
         self._tokens.put(source.key, value, lifetime)
 
     def _signed(self, request: Request, credentials: tuple[Credential, ...]) -> Request:
@@ -126,10 +135,6 @@ def authorizer(
 def bearer_file(path: Path) -> AuthSpec:
     """Return the description of a token that lies in a file, such as the embedded service's."""
     return AuthSpec(type="bearer_file", credentialsfilepath=str(path))
-
-
-def _fetched(source: TokenSource) -> Conversation[Fetched]:
-    return (yield from source.fetch())
 
 
 def _bearer(token: str) -> Credential:

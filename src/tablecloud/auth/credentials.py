@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -125,4 +124,6 @@ def _variable(provider: str, name: str, environ: Mapping[str, str]) -> str:
 
 
 def _encoded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
+    from base64 import b64encode
+
+    return b64encode(text.encode()).decode()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-import shutil
-import subprocess
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from tablecloud.auth.credentials import read_file
+from tablecloud.auth.tokens import Fetched, TokenSource
 from tablecloud.clock import Clock
 from tablecloud.errors import CredentialError, RemoteError
 from tablecloud.rest.messages import Conversation, Pause, Request
@@ -46,18 +44,6 @@ class _Answer(msgspec.Struct):
 
     access_token: str
     expires_in: float = 3600.0
-
-
-Fetched: TypeAlias = tuple[str, float]
-"""A token and the seconds it is good for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenSource:
-    """A way to a token: `key` names it in stores, `fetch` gets one."""
-
-    key: str = field(repr=False)
-    fetch: Callable[[], Conversation[Fetched]]
 
 
 def key_source(provider: str, text: str, *, scopes: tuple[str, ...], sub: str, clock: Clock) -> TokenSource:
@@ -100,8 +86,6 @@ def find_default(provider: str, environ: Mapping[str, str], clock: Clock) -> Tok
     Raises:
         CredentialError: one of them is there and cannot be used.
     """
-    from tablecloud.auth.credentials import read_file
-
     text = environ.get("GOOGLE_CREDENTIALS", "").strip()
     named = environ.get("GOOGLE_APPLICATION_CREDENTIALS", "").strip()
     login = _login_file(environ)
@@ -134,6 +118,8 @@ def gcloud_source(provider: str) -> TokenSource:
     Raises:
         CredentialError: there is no gcloud.
     """
+    import shutil
+
     program = shutil.which("gcloud")
     if program is None:
         raise CredentialError(
@@ -248,6 +234,8 @@ def _base64url(data: bytes) -> str:
 
 def _run_gcloud(provider: str, program: str) -> Conversation[Fetched]:
     """Ask the gcloud command line. It takes a second: the thread goes on with other calls meanwhile."""
+    import subprocess
+
     process = subprocess.Popen(
         [program, "auth", "print-access-token"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
 from tablecloud.clock import Clock
+from tablecloud.rest.messages import Conversation
 
 # A token about to expire is renewed before it is refused on its way.
 _MARGIN = 120.0
@@ -25,6 +26,18 @@ class Token:
 
     value: str = field(repr=False)
     expires: float
+
+
+Fetched: TypeAlias = tuple[str, float]
+"""A token and the seconds it is good for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSource:
+    """A way to a token: `key` names it in stores, `fetch` gets one."""
+
+    key: str = field(repr=False)
+    fetch: Callable[[], Conversation[Fetched]]
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -61,13 +74,6 @@ class TokenStore:
             with suppress(OSError):
                 self._write(self._folder, key, token)
 
-    def drop(self, key: str) -> None:
-        """Forget a token that was refused."""
-        self._tokens.pop(key, None)
-        if self._folder is not None:
-            with suppress(OSError):
-                (self._folder / _file_name(key)).unlink()
-
     def _read(self, key: str) -> Token | None:
         if self._folder is None:
             return None
@@ -78,6 +84,8 @@ class TokenStore:
         return Token(value=stored.value, expires=stored.expires)
 
     def _write(self, folder: Path, key: str, token: Token) -> None:
+        import tempfile
+
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # mkstemp makes it 0600; the rename makes it whole for readers in other processes.
         descriptor, name = tempfile.mkstemp(dir=folder)
@@ -87,4 +95,6 @@ class TokenStore:
 
 
 def _file_name(key: str) -> str:
+    import hashlib
+
     return hashlib.sha256(key.encode()).hexdigest()[:40] + ".json"

@@ -186,6 +186,8 @@ class Resource(Struct, frozen=True, array_like=True, omit_defaults=True):
     description: str = ""
     scopes: tuple[str, ...] = ()
     """OAuth scopes of the service."""
+    standing: dict[str, str] = {}
+    """Query parameters of every call, by wire name: `prettyPrint=false` saves a third of the bytes."""
 
     @property
     def id(self) -> str:

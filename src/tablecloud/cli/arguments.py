@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from tablecloud.cli.foreign_flags import FOREIGN_FLAGS
@@ -49,11 +49,15 @@ class Parser(argparse.ArgumentParser):
         raise SettingError(message, hint=f"see: {self.prog} --help")
 
 
-def build_parser() -> Parser:
+def build_parser(command: str | None = None) -> Parser:
     """Return the parser of the whole command line.
 
     Every value that is not given is absent from the parsed result, so that a flag wins over the environment
     only where it was written. Flags may stand before or after the command.
+
+    Parameters:
+        command: the only command whose arguments are needed; the others are listed and left empty, because
+            filling all of them takes as long as a query's plan.
     """
     parser = Parser(
         prog="tablecloud",
@@ -67,20 +71,16 @@ def build_parser() -> Parser:
     _add_script_arguments(parser, hidden=True)
     _add_settings(parser, hidden=True)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    _add_exec(_command(commands, "exec", "run statements and print their rows", _EXEC_EXAMPLES))
-    shell = _command(commands, "shell", "type statements at a prompt")
-    _add_settings(shell)
-    _add_script_arguments(shell)
-    docs = _command(commands, "docs", "print the reference page of a table, or write the pages of a service")
-    docs.add_argument("name", help="such as google.ml.projects.jobs, or google.ml with -o")
-    docs.add_argument("-o", "--out", metavar="DIR", help="folder to write the pages of a service to")
-    _add_settings(docs, only=SERVED)
-    _add_ml(_command(commands, "ml", "the job service of this machine"))
-    registry = _command(commands, "registry", "provider documents from a registry (not in this version)")
-    registry.add_argument("action", choices=("list", "pull"))
-    registry.add_argument("names", nargs="*", default=[])
-    _add_settings(registry)
+    for name, (summary, fill) in COMMANDS.items():
+        made = _command(commands, name, summary, _EXEC_EXAMPLES if name == "exec" else "")
+        if command in (None, name):
+            fill(made)
     return parser
+
+
+def command_of(argv: Sequence[str]) -> str | None:
+    """Return the first word that is a command's name: the command, or a flag's value that looks like one."""
+    return next((word for word in argv if word in COMMANDS), None)
 
 
 def normalise(argv: Sequence[str]) -> list[str]:
@@ -153,7 +153,23 @@ def _command(
 
 def _add_exec(parser: Parser) -> None:
     parser.add_argument("sql", nargs="?", help="the statements, separated by `;`")
+    _add_shell(parser)
+
+
+def _add_shell(parser: Parser) -> None:
     _add_script_arguments(parser)
+    _add_settings(parser)
+
+
+def _add_docs(parser: Parser) -> None:
+    parser.add_argument("name", help="such as google.ml.projects.jobs, or google.ml with -o")
+    parser.add_argument("-o", "--out", metavar="DIR", help="folder to write the pages of a service to")
+    _add_settings(parser, only=SERVED)
+
+
+def _add_registry(parser: Parser) -> None:
+    parser.add_argument("action", choices=("list", "pull"))
+    parser.add_argument("names", nargs="*", default=[])
     _add_settings(parser)
 
 
@@ -181,7 +197,9 @@ def _add_ml(parser: Parser) -> None:
     serve = _command(actions, "serve", "serve in the foreground")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
-    serve.add_argument("--principals", metavar="FILE", help="JSON file of tokens, members and roles")
+    serve.add_argument(
+        "--principals", metavar="FILE", default="", help="JSON file of tokens, members and roles"
+    )
     serve.add_argument(
         "--drain", action="store_true", default=False, help="at the end, wait for running jobs"
     )
@@ -191,7 +209,7 @@ def _add_ml(parser: Parser) -> None:
     logs = _command(actions, "logs", "print the log of a job")
     logs.add_argument("job", help="its id, or projects/PROJECT/jobs/JOB")
     logs.add_argument("--project", default="", help="where several projects have a job of this id")
-    logs.add_argument("--follow", action="store_true", default=False, help="go on until the job ends")
+    logs.add_argument("-f", "--follow", action="store_true", default=False, help="go on until the job ends")
     for action in (serve, status, stop, logs):
         _add_settings(action, only=SERVED)
 
@@ -229,3 +247,12 @@ def _help_of(item: Setting) -> str:
     default = str(item.default)
     shown = f" (default: {default})" if not isinstance(item.default, (bool, tuple)) and default else ""
     return (item.doc + shown).replace("%", "%%")
+
+
+COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
+    "exec": ("run statements and print their rows", _add_exec),
+    "shell": ("type statements at a prompt", _add_shell),
+    "docs": ("print the reference page of a table, or write the pages of a service", _add_docs),
+    "ml": ("the job service of this machine", _add_ml),
+    "registry": ("provider documents from a registry (not in this version)", _add_registry),
+}

@@ -66,7 +66,8 @@ def read_endpoints(words: tuple[str, ...]) -> Mapping[str, str]:
         service, equals, url = word.partition("=")
         if not equals or "." not in service or not url.startswith(("http://", "https://")):
             raise SettingError(
-                f"--endpoint wants SERVICE=URL, not {word!r}", hint="such as google.ml=https://ml.googleapis.com/"
+                f"--endpoint wants SERVICE=URL, not {word!r}",
+                hint="such as google.ml=https://ml.googleapis.com/",
             )
         found[service.strip()] = url.strip()
     return found
@@ -96,7 +97,9 @@ def log_exchange(request: Request, outcome: Response | TransportFailure) -> None
     if status is None:
         came = f"no answer: {outcome}"
     else:
-        came = f"{status}, {len(getattr(outcome, 'body', b''))} bytes, {getattr(outcome, 'seconds', 0.0):.3f} s"
+        came = (
+            f"{status}, {len(getattr(outcome, 'body', b''))} bytes, {getattr(outcome, 'seconds', 0.0):.3f} s"
+        )
     sys.stderr.write(f"http: {request.shown} [{names}] -> {came}\n")
 
 

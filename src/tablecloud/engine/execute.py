@@ -89,10 +89,10 @@ def _explain(plan: Explain, engine: Engine) -> Result:
         count = sum(batch.num_rows for batch in run.batches())
     stats = run.stats
     facts = (
-        ("rows", f"{count}"),
-        ("calls", f"{stats.calls}, {stats.retries} retries"),
-        ("pages", f"{stats.pages}, {stats.bytes} bytes"),
-        ("seconds", f"{stats.seconds:.3f}"),
+        ("actual rows", f"{count}"),
+        ("actual calls", f"{stats.calls}, {stats.retries} retries"),
+        ("actual pages", f"{stats.pages}, {stats.bytes} bytes"),
+        ("actual seconds", f"{stats.seconds:.3f}"),
     )
     width = len(table.columns)
     rows = tuple((*fact, *(None,) * width)[:width] for fact in facts)

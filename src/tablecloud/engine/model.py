@@ -71,6 +71,8 @@ class Engine:
     """Calls of one mutation that are under way at once."""
     page_limit: int = 0
     """Pages of one read at most; 0 reads all. What is cut off is a notice."""
+    row_limit: int = 0
+    """Rows of one read at most; 0 reads all."""
     on_error: OnError = OnError.PARTIAL
     dry_run: bool = False
     progress: Callable[[Progress], None] | None = None

@@ -52,7 +52,11 @@ class Face:
 def faces(
     columns: Sequence[Column], parameter_columns: Sequence[str], parameters: Sequence[Parameter]
 ) -> tuple[Face, ...]:
-    """Return the columns of a scan's relation: fields first, then parameters that the row does not have."""
+    """Return the columns of a scan's relation: fields first, then parameters that the row does not have.
+
+    Where both lists have a name the argument only fills the gaps of the field; the planner sees to it that a
+    required parameter is not among the fields (decision 5).
+    """
     asked = {name.lower(): name for name in parameter_columns}
     types = {p.name: p.type for p in parameters}
     found = [
@@ -107,7 +111,7 @@ class RowDecoder:
             try:
                 rows = _dug(self._typed.decode(body), self._items)
                 return self._batch(rows, arguments, self._typed_values)
-            except (msgspec.DecodeError, OverflowError):
+            except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
                 pass  # One odd value refuses the whole page, so the page is read again value by value.
         return self._batch(self._raw_rows(body), arguments, self._checked_values)
 
@@ -125,19 +129,16 @@ class RowDecoder:
         for face in self._faces:
             constant = argument_value(face.type, arguments.get(face.argument)) if face.argument else None
             if face.path is None:
-                arrays.append(_array(face.type, [constant] * len(rows)))
+                arrays.append(_array(face.type, [constant] * len(rows))[0])
                 continue
             values = values_of(rows, face)
             if constant is not None:
                 values = [constant if value is None else value for value in values]
-            arrays.append(self._counted(face, values, _array(face.type, values)))
+            array, lost = _array(face.type, values)
+            if lost:
+                self._misfit(face, lost)
+            arrays.append(array)
         return RecordBatch.from_arrays(arrays, schema=self.schema)
-
-    def _counted(self, face: Face, values: list[Any], array: Array) -> Array:
-        """Note the texts that Arrow did not take for a time: they have become NULL."""
-        if face.type is SqlType.TIMESTAMP and (lost := array.null_count - values.count(None)):
-            self._misfit(face, lost)
-        return array
 
     def _typed_values(self, rows: list[Any], face: Face) -> list[Any]:
         return list(map(attrgetter(self._attributes[face.path or ()]), rows))
@@ -153,6 +154,8 @@ class RowDecoder:
             return raw
         try:
             value = msgspec.json.decode(raw, type=_WIRE_TYPES[face.type], strict=False)
+        except UnicodeDecodeError as error:
+            raise NotJson(str(error)) from error
         except msgspec.ValidationError:
             if face.type is SqlType.VARCHAR:
                 return bytes(
@@ -295,15 +298,20 @@ def _arrow_type(kind: SqlType) -> DataType:
     return DataType.utf8()
 
 
-def _array(kind: SqlType, values: list[Any]) -> Array:
-    """Return values of one column as Arrow. Times arrive as RFC 3339 text, nested values as JSON text."""
+def _array(kind: SqlType, values: list[Any]) -> tuple[Array, int]:
+    """Return values of one column as Arrow, and how many Arrow could not take and made NULL.
+
+    Times arrive as RFC 3339 text, nested values as JSON text.
+    """
     from arro3.core import Array, DataType
 
     if kind is SqlType.TIMESTAMP:
-        return Array(values, DataType.utf8()).cast(_arrow_type(kind))
+        times = Array(values, DataType.utf8()).cast(_arrow_type(kind))
+        return times, times.null_count - values.count(None)
     if kind is SqlType.JSON:
         texts: list[bytes | None] = list(map(bytes, (_NULL if v is None else v for v in values)))
         if b"null" in texts:
             texts = [None if text == b"null" else text for text in texts]
-        return Array(texts, DataType.binary()).cast(DataType.utf8())
-    return Array(values, _arrow_type(kind))
+        nested = Array(texts, DataType.binary()).cast(DataType.utf8())
+        return nested, nested.null_count - texts.count(None)
+    return Array(values, _arrow_type(kind)), 0

@@ -52,10 +52,10 @@ class Tally:
         with self._lock:
             self.stats.retries += count
 
-    def succeeded(self) -> None:
-        """Count a call that ended well."""
+    def succeeded(self, count: int = 1) -> None:
+        """Count a call that ended well, or has brought something so far; -1 takes that back."""
         with self._lock:
-            self._succeeded += 1
+            self._succeeded += count
 
     def note(self, notice: Notice) -> None:
         """Keep a notice."""

@@ -59,12 +59,14 @@ def decide(
         running: every job that has an attempt, also one that is ending or waits to be tried again.
         now: jobs whose `not_before` is later are passed over and stop nobody.
     """
+    # Clipped here as well: a job larger than the machine takes all of it, not more.
     free_cpus = capacity.cpus - sum(clip(demand, capacity).cpus for demand in running)
     free_memory = capacity.memory_bytes - sum(clip(demand, capacity).memory_bytes for demand in running)
     chosen: list[Demand] = []
     ready = [demand for demand in queued if demand.not_before is None or demand.not_before <= now]
     for demand in _in_turn(ready, Counter(job.project for job in running)):
         need = clip(demand, capacity)
+        # No backfill: whatever starts now might run for days in front of the one that waits.
         if need.cpus > free_cpus + _SLACK or need.memory_bytes > free_memory:
             break
         free_cpus -= need.cpus

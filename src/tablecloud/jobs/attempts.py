@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tablecloud.clock import Clock
-from tablecloud.errors import JobError
 from tablecloud.jobs.executors import Executor
 from tablecloud.jobs.journal import Journal
 from tablecloud.jobs.model import AttemptSpec, Job, Observation, Reason, State
 from tablecloud.jobs.moves import Claim, Move
-from tablecloud.jobs.outcome import Advance, Decision, Retry, decide_outcome, overdue, used_units
+from tablecloud.jobs.outcome import Advance, Decision, Retry, decide_outcome, overdue, refusal, used_units
 from tablecloud.jobs.settings import ServiceSettings
 from tablecloud.jobs.store import Store
 
@@ -136,29 +135,31 @@ class Attempts:
         self._tracks.pop(job.uid, None)
 
     def _first_move(self, job: Job) -> tuple[Move, Claim | None]:
-        try:
-            claim = self._plan(job)
-        except JobError as error:
-            refused = Advance(
-                to=State.FAILED, reason=Reason.BAD_INPUT, error_message=f"{error} {error.hint}".strip()
-            )
-            return self._move(job, refused), None
-        return self._move(job, Advance(to=State.PREPARING, reason=Reason.CLAIMED)), claim
+        planned = self._plan(job)
+        if isinstance(planned, Advance):
+            return self._move(job, planned), None
+        return self._move(job, Advance(to=State.PREPARING, reason=Reason.CLAIMED)), planned
 
-    def _plan(self, job: Job, *, user: bool = False, not_before: float | None = None) -> Claim:
+    def _plan(self, job: Job, *, user: bool = False, not_before: float | None = None) -> Claim | Advance:
+        """Return the next attempt of a job, or the end of a job that cannot have one."""
         token = secrets.token_hex(16)
-        spec = self._layout.build(job, job.attempt + 1, token)
+        try:
+            spec = self._layout.build(job, job.attempt + 1, token)
+            ref = self._executor.plan_ref(spec)
+        except Exception as error:  # one odd document must not hold up the queue
+            return refusal(error)
         return Claim(
             attempt=job.attempt + 1,
             token=token,
             executor=self._executor.name,
-            ref=self._executor.plan_ref(spec),
+            ref=ref,
             user_restarts=job.user_restarts + user,
             not_before=not_before,
         )
 
     def _track(self, job: Job) -> _Track:
         track = self._tracks.get(job.uid)
+        # What is known of an earlier attempt says nothing about this one.
         if track is None or track.attempt != job.attempt:
             track = self._tracks[job.uid] = _Track(attempt=job.attempt)
         return track
@@ -168,7 +169,8 @@ class Attempts:
         try:
             spec = self._layout.build(job, job.attempt, job.token or "")
             self._executor.start(spec, job.ref or {})
-        except (JobError, OSError) as error:
+        except Exception as error:
+            # Told to `outcome` as a loss, so that refusals are retried and counted like any other.
             track.broken = str(error)
         track.launched = True
 
@@ -198,7 +200,7 @@ class Attempts:
     def _apply(self, job: Job, track: _Track, decision: Decision) -> Job | None:
         """Carry a decision out; returns the job where there is more to decide."""
         if isinstance(decision, Retry):
-            self._retry(job, decision)
+            self._retry(job, track, decision)
         elif isinstance(decision, Advance) and decision.to.final:
             self._finish(job, track, decision)
         elif isinstance(decision, Advance):
@@ -206,12 +208,13 @@ class Attempts:
         return None
 
     def _finish(self, job: Job, track: _Track, advance: Advance) -> None:
+        # Before the move, since readers stop at `endTime`; once, since the move may lose to a label change.
         if not track.said_end:
             self._journal.ended(job, advance.to, advance.error_message)
             track.said_end = True
         self._advance(job, advance)
 
-    def _retry(self, job: Job, retry: Retry) -> None:
+    def _retry(self, job: Job, track: _Track, retry: Retry) -> None:
         not_before = self._clock.now() + retry.delay
         if job.ref is not None:
             self._executor.cleanup(job.ref)
@@ -219,7 +222,11 @@ class Attempts:
             back = Advance(to=State.QUEUED, reason=retry.reason)
             again = self._store.transition(self._move(job, back, not_before=not_before))
         else:
-            again = self._store.restart(job, self._plan(job, user=retry.user, not_before=not_before))
+            planned = self._plan(job, user=retry.user, not_before=not_before)
+            if isinstance(planned, Advance):
+                self._finish(job, track, planned)
+                return
+            again = self._store.restart(job, planned)
         if again is not None:
             cause = "its program failed" if retry.user else "it was lost"
             text = f"Attempt {job.attempt} ended because {cause}; the next one starts in {retry.delay:.0f}s."

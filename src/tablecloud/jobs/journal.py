@@ -56,6 +56,7 @@ class Journal:
         They are written when somebody first looks or the job first moves, so that `create` costs no file.
         """
         log = self._open(job.uid)
+        # Two readers of a new log must not both begin it.
         with self._opening, contextlib.suppress(OSError):
             if not log.read(0, 1):
                 for text in (*_QUEUED, f"Job {job.job_id} is queued."):

@@ -1,17 +1,17 @@
 """What a job is: its states, the reasons it ends, the moves it may make. Data only; imports nothing.
 
-Contract: ml-jobs-service 2.6 (states), 5.2 (guarantees). The chart in `docs/job-states.md`, the CHECK constraints of
-`schema.sql` and `TRANSITIONS` are kept equal by a test.
+Contract: ml-jobs-service 2.6 (states), 5.2 (guarantees). The chart in `docs/job-states.md`, the CHECK
+constraints of `schema.sql` and `TRANSITIONS` are kept equal by a test.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 
-class State(str, Enum):
+class State(StrEnum):
     """The seven states of a job; the last three are final."""
 
     QUEUED = "QUEUED"
@@ -42,7 +42,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 """Every move a job may make. PREPARING -> QUEUED is an attempt that was lost before any replica started."""
 
 
-class Reason(str, Enum):
+class Reason(StrEnum):
     """Why a job made a move: the closed list of contract 5.2 point 2, and the moves that are no end."""
 
     CREATED = "created"
@@ -66,8 +66,8 @@ class Reason(str, Enum):
 class Job:
     """One job as the store holds it.
 
-    `document` is what the user sent (canonical lowerCamel names, no defaults filled in) without the output-only fields;
-    labels live apart because patch changes them. Times are seconds since the epoch, UTC.
+    `document` is what the user sent (canonical lowerCamel names, no defaults filled in) without the
+    output-only fields; labels live apart because patch changes them. Times are seconds since the epoch, UTC.
     """
 
     uid: str
@@ -154,7 +154,7 @@ class JobEvent:
     """`user:…` for requests, `scheduler`, `executor`, `recovery` for the service itself."""
 
 
-class ReplicaState(str, Enum):
+class ReplicaState(StrEnum):
     """What an executor saw of one replica."""
 
     PENDING = "PENDING"

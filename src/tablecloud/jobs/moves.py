@@ -79,6 +79,7 @@ def move_job(connection: sqlite3.Connection, move: Move, claim: Claim | None) ->
     if claim is not None:
         connection.execute(sql.SET_ATTEMPT, {"uid": job.uid, "revision": job.revision, **claim_values(claim)})
         values["revision"] = job.revision + 1
+    # The revision in the WHERE is a second lock: this transaction is the only writer already.
     connection.execute(sql.MOVE_JOB, values)
     append_event(connection, job.uid, job.state, move.to, move.reason, move.at, move.actor)
     return known_job(connection, job.uid)

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tablecloud.errors import JobError
 from tablecloud.jobs.model import Job, Observation, Reason, ReplicaState, ReplicaStatus, State
 from tablecloud.jobs.settings import ServiceSettings
 
@@ -65,6 +66,7 @@ def decide_outcome(
     """
     if job.state is State.CANCELLING:
         return _cancelled(job, observation) if observation.finished or observation.lost else None
+    # From here on nobody asked for an end, so what happened speaks for itself.
     if observation.lost:
         return _lost(job, settings, observation.detail)
     if observation.failed is not None:
@@ -87,6 +89,16 @@ def overdue(job: Job, now: float) -> Advance | None:
         error_message=f"The job exceeded its maximum {'waiting' if waiting else 'running'} time of "
         f"{_seconds(deadline - begin)}s.",
     )
+
+
+def refusal(error: Exception) -> Advance:
+    """Return the end of a job for which no attempt could be laid out."""
+    if isinstance(error, JobError):
+        return Advance(
+            to=State.FAILED, reason=Reason.BAD_INPUT, error_message=f"{error} {error.hint}".strip()
+        )
+    message = f"The job could not be laid out: {type(error).__name__}: {error}"
+    return Advance(to=State.FAILED, reason=Reason.INTERNAL, error_message=message)
 
 
 def last_traceback(lines: Sequence[str]) -> str:
@@ -134,8 +146,10 @@ def _failed_beside(job: Job, observation: Observation, settings: ServiceSettings
 def _ended(job: Job, observation: Observation, settings: ServiceSettings, output: Sequence[str]) -> Decision:
     if _succeeded(observation):
         return Advance(to=State.SUCCEEDED, reason=Reason.EXIT_ZERO)
+    # Replicas that were stopped because another one failed are no failures; they would only add noise.
     failures = _own_failures(observation)
     memory = any(replica.out_of_memory for replica in failures)
+    # No failure of its own and no success: somebody outside ended it.
     if not memory and (not failures or any(_hit_from_outside(replica) for replica in failures)):
         return _lost(job, settings, " ".join(_sentence(replica) for replica in failures))
     restartable = job.state is State.RUNNING and not memory

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import importlib.util
 import json
 import lzma
 import os
@@ -164,17 +165,20 @@ def _build(layer: Path, archives: Sequence[str], offline: bool) -> None:
         options = ["--no-build-isolation", *(["--no-index"] if offline else [])]
         _pip(scratch, [*options, "--no-deps", "--upgrade", "--force-reinstall", *archives])
         # Named and pinned, what was just installed is satisfied already; this looks at what it requires.
-        _pip(scratch, [*options, *_installed(site)])
+        if demanding := list(_demanding(site)):
+            _pip(scratch, [*options, *demanding])
         (site / "_layers.pth").unlink()
         site.rename(layer)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _installed(site: Path) -> Iterator[str]:
+def _demanding(site: Path) -> Iterator[str]:
+    """Yield `name==version` of each installed package that requires others."""
     for info in sorted(site.glob("*.dist-info")):
-        name, _, version = info.name.removesuffix(".dist-info").rpartition("-")
-        yield f"{name}=={version}"
+        if "\nRequires-Dist:" in (info / "METADATA").read_text(encoding="utf-8", errors="replace"):
+            name, _, version = info.name.removesuffix(".dist-info").rpartition("-")
+            yield f"{name}=={version}"
 
 
 def _pip(environment: Path, arguments: Sequence[str]) -> None:
@@ -186,7 +190,7 @@ def _pip(environment: Path, arguments: Sequence[str]) -> None:
     python = environment_python(environment)
     quiet = ["--isolated", "--no-input", "--disable-pip-version-check", "--no-cache-dir"]
     options = ["--progress-bar", "off", "--root-user-action", "ignore", "--no-warn-script-location"]
-    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    variables = {**os.environ, "PYTHONPATH": _bundled_pip()}
     lines: list[str] = []
     with subprocess.Popen(
         [python, "-m", "pip", *quiet, "install", *options, *arguments],
@@ -202,6 +206,24 @@ def _pip(environment: Path, arguments: Sequence[str]) -> None:
             lines.append(line.strip())
     if process.returncode:
         raise InstallError(_reason(lines))
+
+
+def _bundled_pip() -> str:
+    """Return the wheel of pip that the interpreter carries, to run pip from; empty where pip is installed.
+
+    Environments made by uv, among others, have none installed.
+
+    Raises:
+        InstallError: there is no pip of either kind.
+    """
+    if importlib.util.find_spec("pip"):
+        return ""
+    spec = importlib.util.find_spec("ensurepip")
+    folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), *((spec and spec.submodule_search_locations) or ())]
+    for folder in filter(None, folders):
+        for wheel in sorted(Path(folder).rglob("pip-*.whl")):
+            return str(wheel)
+    raise InstallError(f"The interpreter {sys.executable} has no pip; install it to run jobs with packages.")
 
 
 def _reason(lines: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ class QueueRanks:
     def note(self, job: Job) -> None:
         """Take up what a job's row says now."""
         key = queue_key(job)
+        # A list and not a tree: moving 100,000 pointers takes microseconds, and the disk takes longer anyway.
         with self._lock:
             place = bisect.bisect_left(self._keys, key)
             listed = place < len(self._keys) and self._keys[place] == key

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable
 
 from tablecloud.clock import Clock
-from tablecloud.errors import JobError
 from tablecloud.jobs.admission import Capacity, Demand, decide, has_room
 from tablecloud.jobs.attempts import Attempts, Layout
 from tablecloud.jobs.executors.processes import WakePipe
@@ -87,13 +86,15 @@ class Scheduler:
             self.wake()
             self._drained.wait()
         self._stopping.set()
-        self.wake()
+        self._drained.set()  # a stop without patience ends one that drains
+        self._bell.wake()
         self._thread.join()
-        self._thread = None
 
     def wake(self) -> None:
         """Make a pass now: something was created, cancelled, or ended."""
-        self._bell.wake()
+        # After the stop the bell may be closed, and its number may be another file's.
+        if not self._stopping.is_set():
+            self._bell.wake()
 
     def step(self) -> float:
         """Make one pass and return the seconds until the next one is due.
@@ -144,9 +145,10 @@ class Scheduler:
         known = self._demands.get(job.uid)
         if known is not None and known.not_before == job.not_before:
             return known
-        # A job that cannot be laid out asks for nothing: it is admitted, and fails with the reason.
+        # A job that cannot be laid out asks for nothing: it is admitted, and fails with the reason. Whatever
+        # is wrong with one document, the others go on.
         cpus, memory_bytes = 0.0, 0
-        with contextlib.suppress(JobError):
+        with contextlib.suppress(Exception):
             weight = self._layout.requirements(job)
             cpus, memory_bytes = weight.cpus, weight.memory_bytes
         return Demand(

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ class JobService:
         self._layout = layout
         self._open_log = open_log
         self._running: _Parts | None = None
+        self._stopping = threading.Lock()
 
     def start(self) -> None:
         """Open the store, take up the attempts found, and begin to move jobs.
@@ -105,10 +107,13 @@ class JobService:
         if parts is None:
             return
         parts.scheduler.stop(drain=drain)
-        self._running = None
-        parts.store.close()
-        parts.bell.close()
-        os.close(parts.lock)
+        with self._stopping:
+            if self._running is not parts:
+                return
+            parts.store.close()
+            parts.bell.close()
+            os.close(parts.lock)
+            self._running = None
 
     def create(self, new: NewJob) -> Future[Job]:
         """Write a new job; the future is done when it is on disk, or holds `JobExists`.
@@ -120,6 +125,7 @@ class JobService:
         # Rounded so that the time survives its way through an RFC 3339 text of microseconds.
         now = round(self._clock.now(), 6)
         future = parts.store.insert(new, uid=secrets.token_hex(8), now=now)
+        # Only when it is on disk: the scheduler would not see it before.
         future.add_done_callback(lambda _: parts.scheduler.wake())
         return future
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from tablecloud.errors import JobError
+from tablecloud.errors import JobError, ServiceNotRunning
 from tablecloud.jobs import statements as sql
 from tablecloud.jobs.model import Job, JobEvent, NewJob, Reason, State, StoredPolicy
 from tablecloud.jobs.moves import Claim, Move, append_event, claim_values, known_job, move_job, one_job
@@ -62,6 +62,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._closed = False
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
         connection = open_writer(path)
         try:
@@ -69,14 +70,15 @@ class Store:
         except sqlite3.Error as error:
             connection.close()
             raise explain(error, path) from error
+        # Read before the writer starts, so that no move falls between.
         self._ranks = QueueRanks((-priority, time, uid) for priority, time, uid in keys)
         self._writer = GroupWriter(connection, path)
 
     def close(self) -> None:
         """Finish the writes under way and close the file; safe to call twice."""
         self._writer.close()
-        while not self._idle.empty():
-            self._idle.get_nowait().close()
+        self._closed = True
+        self._close_idle()
 
     # Questions.
 
@@ -294,12 +296,24 @@ class Store:
         try:
             yield connection
         except sqlite3.Error as error:
+            # Damage can show as almost any error; look for it before saying something else.
             diagnose(connection, self._path)
             raise explain(error, self._path) from error
         finally:
             self._idle.put(connection)
+            if self._closed:
+                self._close_idle()
+
+    def _close_idle(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._idle.get_nowait().close()
 
     def _connection(self) -> sqlite3.Connection:
+        if self._closed:
+            raise ServiceNotRunning(
+                "The job service is stopped.", hint="Start it again and repeat the request."
+            )
         try:
             return self._idle.get_nowait()
         except queue.Empty:

@@ -55,5 +55,5 @@ class Limiter:
                 self._stopped_until = max(self._stopped_until, now + min(retry_after, _LONGEST_STOP))
         elif succeeded and in_use >= int(self._limit):
             # Only a share that is used up says that a wider one would be used.
-            step = max(1.0, self._ceiling / 20)
-            self._limit = min(float(self._ceiling), self._limit + step / self._limit)
+            # A round of successes adds one, or a twentieth where that is more.
+            self._limit = min(float(self._ceiling), self._limit + max(1.0 / self._limit, 0.05))

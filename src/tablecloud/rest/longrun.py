@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -29,13 +28,17 @@ class _Wait:
     """What stays the same while one operation is waited for."""
 
     rules: LongRunning
-    method: str
-    target: str
     request: Request
-    policy: RetryPolicy
-    clock: Clock
-    started: float
-    deadline: float | None
+    """Asks how it is."""
+
+    @property
+    def method(self) -> str:
+        return self.request.full_method
+
+    @property
+    def target(self) -> str:
+        """The operation or thing, as messages name it."""
+        return urlsplit(self.request.url).path.lstrip("/")
 
 
 def await_outcome(
@@ -64,71 +67,70 @@ def await_outcome(
     rules = method.long_running
     if rules is None:
         return response
-    wait = _begin(rules, method, arguments, response, root_url, provider, policy, clock, deadline)
-    pause, lost, seen = _FIRST_PAUSE, 0, False
     state = _decode(response)
+    wait = _Wait(rules=rules, request=_poll_request(rules, method, arguments, state, root_url, provider))
+    started, pause, lost, seen = clock.monotonic(), _FIRST_PAUSE, 0, False
     while (verdict := _verdict(rules, state)) is None:
-        waited = clock.monotonic() - wait.started
+        waited = clock.monotonic() - started
         yield Tell(_progress(wait, state, waited))
         if deadline is not None and waited + pause > deadline:
             raise _late(wait, state, deadline)
         yield Pause(pause, f"waiting for {wait.target}")
         pause = min(_LONGEST_PAUSE, pause * _PAUSE_GROWTH)
         try:
-            response = yield from attempt(wait.request, policy)
+            response, state = yield from _poll(wait, policy)
         except (RemoteNotFound, RemoteUnavailable) as error:
             lost += 1
             if lost >= _LOST_POLLS:
                 raise (
                     _vanished(wait, error) if seen and isinstance(error, RemoteNotFound) else error
                 ) from None
-            continue
-        state, lost, seen = _decode(response), 0, True
-    yield Tell(_progress(wait, state, clock.monotonic() - wait.started))
+        else:
+            lost, seen = 0, True
+    yield Tell(_progress(wait, state, clock.monotonic() - started))
     if not verdict:
         raise _failed(wait, state)
-    return (yield from _result(wait, response, state, root_url))
+    return (yield from _result(wait, response, state, root_url, policy))
 
 
-def _begin(
+def _poll(wait: _Wait, policy: RetryPolicy) -> Conversation[tuple[Response, object]]:
+    response = yield from attempt(wait.request, policy)
+    state = _decode(response)
+    if state is None:
+        raise RemoteUnavailable(
+            f"{wait.method} cannot be waited for: what {wait.target} answers is not JSON",
+            hint="is there a proxy or a login page in between?",
+            method=wait.method,
+            status=response.status,
+            call=wait.request.shown,
+        )
+    return response, state
+
+
+def _poll_request(
     rules: LongRunning,
     method: Method,
     arguments: Mapping[str, Scalar],
-    response: Response,
+    state: object,
     root_url: str,
     provider: str,
-    policy: RetryPolicy,
-    clock: Clock,
-    deadline: float | None,
-) -> _Wait:
-    state = _decode(response)
+) -> Request:
     by_wire = {p.wire: arguments.get(p.name) for p in method.parameters}
 
     def find(name: str) -> str | None:
-        value = _at(state, tuple(name.split(".")))
-        return _text(value) if value is not None else scalar_text(arguments.get(name, by_wire.get(name)))
+        said = _find_text(state, name)
+        return scalar_text(arguments.get(name, by_wire.get(name))) if said is None else said
 
-    url = _poll_url(rules.poll, find, root_url)
-    request = Request(
+    return Request(
         http="GET",
-        url=url,
+        url=_poll_url(rules.poll, find, root_url),
         headers=(("Accept", "application/json"),),
         method_id=method.id,
         provider=provider,
     )
-    return _Wait(
-        rules=rules,
-        method=request.full_method,
-        target=urlsplit(url).path.lstrip("/"),
-        request=request,
-        policy=policy,
-        clock=clock,
-        started=clock.monotonic(),
-        deadline=deadline,
-    )
 
 
-def _poll_url(template: str, find: Any, root_url: str) -> str:
+def _poll_url(template: str, find: Callable[[str], str | None], root_url: str) -> str:
     """Expand a URL template below the service's root, or to a URL of the response that may be trusted."""
     if template.startswith("{+") and template.count("{") == 1:
         named = find(template[2 : template.index("}")]) or ""
@@ -192,10 +194,11 @@ def _text(value: object) -> str:
 
 
 def _decode(response: Response) -> object:
+    """Decode an answer; None (which no rule matches) where it is no JSON: a proxy may have answered."""
     try:
         return msgspec.json.decode(response.body) if response.body.strip() else {}
     except msgspec.MsgspecError:
-        return {}
+        return None
 
 
 def _progress(wait: _Wait, state: object, waited: float) -> Progress:
@@ -205,13 +208,15 @@ def _progress(wait: _Wait, state: object, waited: float) -> Progress:
     )
 
 
-def _result(wait: _Wait, response: Response, state: object, root_url: str) -> Conversation[Response]:
+def _result(
+    wait: _Wait, response: Response, state: object, root_url: str, policy: RetryPolicy
+) -> Conversation[Response]:
     """Return the response whose body is the final resource: as it is, a part of it, or one more GET."""
     rules = wait.rules
     if rules.follow:
         url = _poll_url(rules.follow, lambda name: _find_text(state, name), root_url)
         try:
-            return (yield from attempt(replace(wait.request, url=url), wait.policy))
+            return (yield from attempt(replace(wait.request, url=url), policy))
         except RemoteNotFound:
             # What a deletion worked on is gone: the operation itself is all there is to show.
             return response

@@ -38,6 +38,7 @@ def build_request(
     root = expand(root_url, lambda name: places.get((Location.SERVER, name))) if "{" in root_url else root_url
     path = expand(method.path, lambda name: places.get((Location.PATH, name)))
     query = list(_query_pairs(method, values))
+    query += [(quote_query(key), quote_query(value)) for key, value in resource.standing.items()]
     url = f"{root.rstrip('/')}/{path.lstrip('/')}"
     if query:
         url += ("&" if "?" in path else "?") + "&".join(f"{key}={value}" for key, value in query)

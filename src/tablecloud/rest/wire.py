@@ -111,10 +111,19 @@ class Wire:
             os.write(self._wake_write, b"!")
 
     def start(self, key: object, request: Request) -> None:
-        """Begin a transfer; `key` names it in what `wait` returns."""
+        """Begin a transfer; `key` names it in what `wait` returns.
+
+        Raises:
+            TransportFailure: libcurl does not take the request: a URL or a header it cannot spell.
+        """
         handle = self._idle.pop() if self._idle else self._curl.Curl()
         transfer = _Transfer(key, request)
-        self._configure(handle, transfer)
+        try:
+            self._configure(handle, transfer)
+        except (self._curl.error, ValueError) as error:
+            handle.close()
+            what = "it holds a character that HTTP has not" if isinstance(error, ValueError) else str(error)
+            raise TransportFailure("request", what, sent=False) from error
         self._transfers[handle] = transfer
         self._handles[key] = handle
         self._multi.add_handle(handle)
@@ -219,6 +228,8 @@ class Wire:
         handle.setopt(curl.TIMEOUT_MS, int(settings.total_seconds * 1000))
         handle.setopt(curl.TCP_KEEPALIVE, 1)
         handle.setopt(curl.HEADERFUNCTION, transfer.headers.append)
+        # Each chunk costs a turn of the interpreter's lock, which the decoder of the page before holds.
+        handle.setopt(curl.BUFFERSIZE, 512 * 1024)
         handle.setopt(curl.WRITEFUNCTION, self._writer(transfer))
         if request.url.startswith("https:"):
             self._trust(handle)

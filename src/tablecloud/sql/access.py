@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tablecloud.catalog.model import Method, Parameter, Resource, Verb
 from tablecloud.errors import MissingParameter
@@ -48,8 +49,7 @@ def find_parameter(method: Method, name: str) -> Parameter | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class Example(Struct, frozen=True, kw_only=True):
     """How the statement looks that would work; `{}` stands for the conditions."""
 
     template: str

@@ -7,7 +7,8 @@ columns to fetch, and to refuse a name that cannot be right with a better messag
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from tablecloud.catalog.model import Form, Resource, Verb
 from tablecloud.errors import AmbiguousColumn, CatalogError, NotSupported, UnknownColumn
@@ -47,8 +48,7 @@ right side."""
 _RESTRICTS["ANTI"] = (False, True)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Table:
+class _Table(Struct, kw_only=True, eq=False):
     """A table reference while its columns are being collected."""
 
     index: int
@@ -61,7 +61,7 @@ class _Table:
     fields: frozenset[str]
     parameters: frozenset[str]
     star: bool = False
-    names: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+    names: dict[str, tuple[int, int] | None] = {}
 
     def has(self, name: str) -> bool:
         return name in self.fields or name in self.parameters
@@ -70,22 +70,20 @@ class _Table:
         self.names.setdefault(name, span)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Frame:
+class _Frame(Struct, kw_only=True, eq=False):
     """The names that one SELECT can see."""
 
     parent: _Frame | None
-    ctes: frozenset[str]
     repeated: bool = False
-    tables: list[_Table] = field(default_factory=list)
-    others: set[str] = field(default_factory=set)
+    tables: list[_Table] = []
+    others: set[str] = set()
     """Relations whose columns are not known here: CTEs, subqueries, functions."""
     opaque: bool = False
     """Whether a name that is not found may still be a column of one of these."""
-    aliases: set[str] = field(default_factory=set)
-    merged: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    aliases: set[str] = set()
+    merged: dict[str, tuple[int, ...]] = {}
     outer_joined: bool = False
-    fixed: set[int] = field(default_factory=set)
+    fixed: set[int] = set()
     """Tables whose rows must all be there, whatever WHERE says: sides of positional and ASOF joins."""
 
 
@@ -98,7 +96,7 @@ def bind(tree: Tree, scope: Scope) -> BoundQuery:
         NotSupported: a resource that cannot be read.
     """
     binder = _Binder(tree, scope)
-    binder.query(tree.root, None, frozenset(), repeated=False)
+    binder.query(tree.root, None, repeated=False)
     return binder.result()
 
 
@@ -140,31 +138,25 @@ class _Binder:
 
     # --- queries
 
-    def query(self, node: Node, parent: _Frame | None, ctes: frozenset[str], *, repeated: bool) -> None:
-        ctes = self._ctes(node, parent, ctes, repeated)
+    def query(self, node: Node, parent: _Frame | None, *, repeated: bool) -> None:
+        self._ctes(node, parent, repeated)
         if node["type"] == "SELECT_NODE":
-            self._select(node, parent, ctes, repeated)
+            self._select(node, parent, repeated)
             return
         repeated = repeated or node["type"] == "RECURSIVE_CTE_NODE"
         branches = [node[key] for key in ("left", "right") if node.get(key)] + (node.get("children") or [])
         for branch in branches:
-            self.query(branch, parent, ctes, repeated=repeated)
+            self.query(branch, parent, repeated=repeated)
         # ORDER BY and LIMIT of a UNION see its output columns, which are not known here.
-        self._inside({"value": node.get("modifiers")}, _Frame(parent=parent, ctes=ctes, opaque=True))
+        self._inside({"value": node.get("modifiers")}, _Frame(parent=parent, opaque=True))
 
-    def _ctes(
-        self, node: Node, parent: _Frame | None, ctes: frozenset[str], repeated: bool
-    ) -> frozenset[str]:
+    def _ctes(self, node: Node, parent: _Frame | None, repeated: bool) -> None:
         for entry in (node.get("cte_map") or {}).get("map", []):
-            name = entry["key"].casefold()
-            inner = entry["value"]["query_node"]
-            again = repeated or self.mentions.get(name, 0) > 1
-            self.query(inner, parent, ctes | {name}, repeated=again)
-            ctes |= {name}
-        return ctes
+            again = repeated or self.mentions.get(entry["key"].casefold(), 0) > 1
+            self.query(entry["value"]["query_node"], parent, repeated=again)
 
-    def _select(self, node: Node, parent: _Frame | None, ctes: frozenset[str], repeated: bool) -> None:
-        frame = _Frame(parent=parent, ctes=ctes, repeated=repeated)
+    def _select(self, node: Node, parent: _Frame | None, repeated: bool) -> None:
+        frame = _Frame(parent=parent, repeated=repeated)
         frame.aliases = {str(item.get("alias", "")).casefold() for item in node["select_list"]} - {""}
         self._from(node["from_table"], frame)
         for key, value in node.items():
@@ -194,7 +186,7 @@ class _Binder:
     def _opaque(self, node: Node, frame: _Frame) -> None:
         if name := node.get("alias") or (node.get("function") or {}).get("function_name"):
             frame.others.add(str(name).casefold())
-        inner = _Frame(parent=frame, ctes=frame.ctes, opaque="source" in node, repeated=frame.repeated)
+        inner = _Frame(parent=frame, opaque="source" in node, repeated=frame.repeated)
         if source := node.get("source"):
             # PIVOT and UNPIVOT make columns out of rows: all columns of what is inside may matter.
             self._from(source, inner)
@@ -206,7 +198,7 @@ class _Binder:
 
     def _base_table(self, node: Node, frame: _Frame) -> frozenset[int]:
         parts = tuple(node["qualified_name"]["path"])
-        if is_local(parts) or parts[0].casefold() in frame.ctes:
+        if is_local(parts):
             frame.others.add((node.get("alias") or parts[-1]).casefold())
             frame.opaque = True
             return frozenset()
@@ -315,7 +307,7 @@ class _Binder:
         for child in children(node):
             kind = child.get("class")
             if is_query(child):
-                self.query(child, frame, frame.ctes, repeated=frame.repeated or not derived)
+                self.query(child, frame, repeated=frame.repeated or not derived)
             elif kind == "COLUMN_REF":
                 self._column(child, frame, within, lambdas)
             elif kind == "STAR":

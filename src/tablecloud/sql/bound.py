@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tablecloud.catalog.model import Resource
 from tablecloud.sql.tree import Node, Tree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableRef:
+class TableRef(Struct, frozen=True, kw_only=True):
     """One reference to a cloud table."""
 
     index: int
@@ -28,8 +28,7 @@ class TableRef:
     """Whether the reference may be read more than once: it stands in a CTE or a subquery."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class Reference(Struct, frozen=True, kw_only=True):
     """What a column reference means: a column of one table, or of all the tables that USING merged."""
 
     tables: tuple[int, ...]
@@ -40,8 +39,7 @@ class Reference:
     may be NULL where its tables are not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Predicate:
+class Predicate(Struct, frozen=True, kw_only=True):
     """One AND-ed term of WHERE or ON."""
 
     node: Node
@@ -50,8 +48,7 @@ class Predicate:
     them, its preserved side is not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merge:
+class Merge(Struct, frozen=True, kw_only=True):
     """One column of USING: equality of two columns that no node of the tree writes down."""
 
     left: int
@@ -60,16 +57,14 @@ class Merge:
     restricts: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class Edit(Struct, frozen=True, kw_only=True):
     """Text to put in the place of a span."""
 
     span: tuple[int, int]
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoundQuery:
+class BoundQuery(Struct, frozen=True, kw_only=True):
     """A SELECT after binding."""
 
     tree: Tree

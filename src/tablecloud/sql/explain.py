@@ -1,4 +1,5 @@
-"""A plan as rows for EXPLAIN: every call or call template, how many, what is pushed, and the SQL left for DuckDB."""
+"""A plan as rows for EXPLAIN: every call or call template, how many, what is pushed, and the SQL left for
+DuckDB."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ Row = tuple[str, str]
 
 def explain(plan: Plan) -> Table:
     """Return what a plan would do, without doing it: rows of (step, detail)."""
-    return Table(columns=("step", "detail"), rows=tuple(_rows(plan.plan if isinstance(plan, Explain) else plan)))
+    return Table(
+        columns=("step", "detail"), rows=tuple(_rows(plan.plan if isinstance(plan, Explain) else plan))
+    )
 
 
 def _rows(plan: Plan) -> Iterator[Row]:
@@ -49,7 +52,8 @@ def _scan_rows(scan: Scan) -> Iterator[Row]:
     for dependent in scan.dependent:
         yield "  for each", f"{dependent.parameter} in {dependent.relation}: {dependent.expression}"
     yield "  pages", _pages(scan.method)
-    yield "  columns", ", ".join([*(column.name for column in scan.columns), *scan.parameter_columns]) or "none"
+    names = dict.fromkeys([*(column.name for column in scan.columns), *scan.parameter_columns])
+    yield "  columns", ", ".join(names) or "none"
     for conjunct in scan.conjuncts:
         yield f"  {_place(conjunct.verdict)}", conjunct.text
     if scan.limit is not None:
@@ -94,7 +98,10 @@ def _filter_argument(scan: Scan) -> dict[str, Scalar]:
 
 
 def address(
-    resource: Resource, method: Method, arguments: Mapping[str, Scalar], holes: Mapping[str, str] | None = None
+    resource: Resource,
+    method: Method,
+    arguments: Mapping[str, Scalar],
+    holes: Mapping[str, str] | None = None,
 ) -> str:
     """Return the URL of a call as people read it: values encoded, secrets masked.
 

@@ -3,18 +3,22 @@ each sets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tablecloud.catalog.model import Method, Resource, Verb
-from tablecloud.errors import MissingParameter
+from tablecloud.errors import MissingParameter, UnknownColumn
 from tablecloud.sql.access import Example, choose, find_parameter, missing_parameter
-from tablecloud.sql.lexer import Kind, quote_name, quote_value, tokenize
-from tablecloud.sql.names import Scope, find_resource, no_such_verb, segments
+from tablecloud.sql.bind import spellings
+from tablecloud.sql.lexer import quote_name, quote_value
+from tablecloud.sql.names import Scope, find_resource, no_such_verb, segments, suggestion
+from tablecloud.sql.placeholders import join_numbered
 from tablecloud.sql.plan import Mutation, Scalar, Target
 from tablecloud.sql.pointing import Fragment, join, pointing_into
 from tablecloud.sql.selection import Selection, read_selection
-from tablecloud.sql.sources import plan_source
+from tablecloud.sql.sources import parse_alone, plan_source
 from tablecloud.sql.statements import Insert, Modify, Name, Span
 from tablecloud.sql.targets import find_target, parameter_names, resolve_targets, with_types
 from tablecloud.sql.tree import is_query, parse, walk
@@ -36,7 +40,7 @@ def plan_insert(statement: Insert, scope: Scope) -> Mutation:
         raise _missing(resource, Verb.INSERT, given, _insert_example(resource), statement.target.span)
     targets = resolve_targets(resource, method, statement.columns)
     _check_body(resource, method, targets, statement.target.span)
-    source = plan_source(_numbered(statement, [statement.source]), scope, width=len(targets))
+    source = plan_source(join_numbered(statement, [statement.source]), scope, width=len(targets))
     return Mutation(
         text=statement.text,
         verb=Verb.INSERT.value,
@@ -62,9 +66,11 @@ def plan_modify(statement: Modify, scope: Scope) -> Mutation:
     resource = _resource(statement.target, statement.verb, scope)
     selection = read_selection(statement, resource, scope)
     draft = _Draft(statement=statement, resource=resource, selection=selection, scope=scope)
+    # First, because it finds what is wrong in the expressions of SET.
+    reads_rows = _reads_rows(statement)
+    _check_names(statement, resource, selection)
     method = choose(resource, statement.verb, draft.given)
-    direct = method is not None and selection.only_gives(method) and not _reads_rows(statement)
-    if direct and method is not None:
+    if not reads_rows and method is not None and selection.only_gives(method):
         return draft.finish(method, draft.direct(method))
     method = choose(resource, statement.verb, draft.given | draft.from_rows)
     if method is None:
@@ -72,16 +78,14 @@ def plan_modify(statement: Modify, scope: Scope) -> Mutation:
     return draft.finish(method, draft.by_rows(method))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
+class _Part(Struct, frozen=True, kw_only=True):
     """One column of the source: what it sets, and its expression as words of ours or a span of the script."""
 
     target: Target
     expression: str | Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Draft:
+class _Draft(Struct, frozen=True, kw_only=True):
     """An UPDATE, REPLACE or DELETE while its source is being put together."""
 
     statement: Modify
@@ -205,7 +209,7 @@ class _Draft:
             words += [", "] if index else []
             # `string(x)` must stay the whole item, so an expression of the user's stands without parentheses.
             words += [part.expression, f" AS {quote_name(part.target.column)}"]
-        return _numbered(self.statement, [*words, *tail])
+        return join_numbered(self.statement, [*words, *tail])
 
     def missing(self) -> MissingParameter:
         """Return the error for values that are still needed."""
@@ -241,11 +245,22 @@ def _reads_rows(statement: Modify) -> bool:
     for assignment in statement.assignments:
         fragment = join(statement.script, ["SELECT ", assignment.value])
         with pointing_into(fragment):
-            nodes = list(walk(parse(fragment.text).root))
+            nodes = list(walk(parse_alone(fragment, condition=False).root))
         # Inside a subquery a name may be either; reading the row is right for both.
         if any(node.get("class") == "COLUMN_REF" for node in nodes) and not _has_from(nodes):
             return True
     return False
+
+
+def _check_names(statement: Modify, resource: Resource, selection: Selection) -> None:
+    known = {name.casefold() for name in spellings(resource)}
+    methods = resource.serving(statement.verb)
+    for term in selection.terms:
+        if term.name and term.name not in known and not any(find_target(m, term.name) for m in methods):
+            names = [p.name for method in methods for p in method.parameters] + spellings(resource)
+            raise UnknownColumn(
+                f"{resource.id} has no column {term.name}{suggestion(term.name, names)}", span=term.span
+            )
 
 
 def _has_from(nodes: list[dict[str, object]]) -> bool:
@@ -300,29 +315,3 @@ def _returning(statement: Insert | Modify) -> str | None:
     with pointing_into(fragment):
         parse(fragment.text)
     return statement.script[statement.returning[0] : statement.returning[1]]
-
-
-def _numbered(statement: Insert | Modify, parts: Iterable[str | Span]) -> Fragment:
-    """Join the parts, with each `?` as the `$n` it is in the statement: the parts may stand in another
-    order."""
-    marks = _marks(statement)
-    pieces: list[str | Span] = []
-    for part in parts:
-        pieces += [part] if isinstance(part, str) else _cut_at(part, marks)
-    return join(statement.script, pieces)
-
-
-def _marks(statement: Insert | Modify) -> Mapping[int, int]:
-    tokens = tokenize(statement.text)
-    marks = [t.start + statement.span[0] for t in tokens if t.kind is Kind.PARAMETER and t.value == "?"]
-    return {start: number for number, start in enumerate(marks, 1)}
-
-
-def _cut_at(span: Span, marks: Mapping[int, int]) -> Iterator[str | Span]:
-    start = span[0]
-    for mark, number in marks.items():
-        if span[0] <= mark < span[1]:
-            yield (start, mark)
-            yield f"${number}"
-            start = mark + 1
-    yield (start, span[1])

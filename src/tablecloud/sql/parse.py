@@ -31,7 +31,15 @@ def parse_script(text: str) -> list[Statement]:
         SqlSyntaxError: a string, a quoted name or a comment does not end, so that nothing after it can be
         read.
     """
+    _check_encoding(text)
     return [_statement(text, group) for group in split(tokenize(text))]
+
+
+def _check_encoding(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise SqlSyntaxError("this is not UTF-8", text=text, span=(error.start, error.end)) from None
 
 
 def _statement(text: str, tokens: list[Token]) -> Statement:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tablecloud.errors import SqlError
 
@@ -12,19 +13,25 @@ _WIDEST = 110
 """Columns of the longest line shown; longer ones are cut around the caret."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """A run of a fragment that stands in the script as it is."""
+class Piece(Struct, frozen=True, kw_only=True):
+    """A run of a fragment that stands for a run of the script."""
 
     at: int
     """Offset in the fragment."""
+    length: int
     start: int
     end: int
     """Offsets in the script."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fragment:
+class Instead(Struct, frozen=True, kw_only=True):
+    """Words of ours in the place of a span of the script."""
+
+    span: tuple[int, int]
+    text: str
+
+
+class Fragment(Struct, frozen=True, kw_only=True):
     """Text to be planned: cut from the script, or put together from pieces of it and words of ours."""
 
     text: str
@@ -33,12 +40,17 @@ class Fragment:
 
     def locate(self, span: tuple[int, int]) -> tuple[int, int] | None:
         """Return the span in the script of a span in the text; None where the words are ours."""
-        for piece in self.pieces:
-            length = piece.end - piece.start
-            if piece.at <= span[0] <= piece.at + length:
-                start = piece.start + span[0] - piece.at
-                return (start, max(start, min(piece.start + span[1] - piece.at, piece.end)))
-        return None
+        first, last = self._piece(span[0]), self._piece(max(span[0], span[1] - 1))
+        if first is None or last is None:
+            return None
+        start = min(first.start + span[0] - first.at, first.end)
+        return (start, max(start, min(last.start + span[1] - last.at, last.end)))
+
+    def _piece(self, offset: int) -> Piece | None:
+        inside = (piece for piece in self.pieces if piece.at <= offset < piece.at + piece.length)
+        # The place right behind the last word is still the script's.
+        behind = (piece for piece in self.pieces if offset == piece.at + piece.length)
+        return next(inside, None) or next(behind, None)
 
 
 def cut(script: str, span: tuple[int, int]) -> Fragment:
@@ -46,15 +58,21 @@ def cut(script: str, span: tuple[int, int]) -> Fragment:
     return join(script, [span])
 
 
-def join(script: str, parts: Iterable[str | tuple[int, int]]) -> Fragment:
-    """Return the fragment made of spans of the script and of words of ours, in order."""
+def join(script: str, parts: Iterable[str | tuple[int, int] | Instead]) -> Fragment:
+    """Return the fragment made of its parts, in order.
+
+    Parameters:
+        parts: spans of the script, words of ours, or words of ours in the place of a span.
+    """
     text, pieces = "", []
     for part in parts:
         if isinstance(part, str):
             text += part
             continue
-        pieces.append(Piece(at=len(text), start=part[0], end=part[1]))
-        text += script[part[0] : part[1]]
+        instead = part if isinstance(part, Instead) else Instead(span=part, text=script[part[0] : part[1]])
+        start, end = instead.span
+        pieces.append(Piece(at=len(text), length=len(instead.text), start=start, end=end))
+        text += instead.text
     return Fragment(text=text, script=script, pieces=tuple(pieces))
 
 

@@ -8,8 +8,9 @@ an outer join: rows are left out of a scan only when no result row can need them
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from tablecloud.errors import SqlError
 from tablecloud.sql.bound import BoundQuery, Predicate, Reference
@@ -22,8 +23,7 @@ ColumnKey: TypeAlias = tuple[int, str]
 """A table's index and a column's name in lower case."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Equality:
+class Equality(Struct, frozen=True, kw_only=True):
     """`target = expression over source`: the source's rows say which rows of the target can matter."""
 
     target: ColumnKey
@@ -32,10 +32,11 @@ class Equality:
     """SQL over the source's relation alone."""
     column: str | None
     """The source's column where the expression is one."""
+    term: int = 0
+    """`id` of the predicate's node; 0 for a column of USING."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
+class Term(Struct, frozen=True, kw_only=True):
     """One predicate as EXPLAIN shows it, with what it does."""
 
     text: str
@@ -47,8 +48,7 @@ class Term:
     restricts: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """All that planning needs to know of the predicates."""
 
     values: Mapping[ColumnKey, tuple[Scalar, ...]]
@@ -174,6 +174,7 @@ def _equalities(
                 source=table,
                 expression=expression,
                 column=inner.name if inner else None,
+                term=id(node),
             )
 
 

@@ -4,7 +4,8 @@ replaced."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tablecloud.catalog.model import Column, Method, Parameter, Resource, Verb
 from tablecloud.errors import InvalidValue, SqlError, UnknownColumn
@@ -16,7 +17,7 @@ from tablecloud.sql.names import Scope, suggestion
 from tablecloud.sql.plan import Binding, ConjunctVerdict, DependentBinding, QueryPlan, Scalar, Scan, Verdict
 from tablecloud.sql.pushdown import Equality, Facts, Term, collect, relation, rows_that_matter
 from tablecloud.sql.remote import remote_filter
-from tablecloud.sql.tree import Node, parse, walk
+from tablecloud.sql.tree import Node, Tree, parse, walk
 from tablecloud.sql.values import as_text, constant, fit, prepared
 
 
@@ -29,13 +30,21 @@ def plan_query(text: str, scope: Scope) -> QueryPlan:
     """
     tree = parse(text)
     bound = bind(tree, scope)
-    parameters = {name: prepared(name, scope.parameters) for name in tree.parameters}
+    parameters = {name: _prepared(name, tree, scope) for name in tree.parameters}
     planner = _QueryPlanner(bound, collect(bound, parameters), parameters, scope)
     return planner.plan()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Placement:
+def _prepared(name: str, tree: Tree, scope: Scope) -> Scalar:
+    try:
+        return prepared(name, scope.parameters)
+    except InvalidValue as error:
+        uses = (node for node in walk(tree.root) if node.get("identifier") == name)
+        error.span = next((tree.own_span(node) for node in uses), None)
+        raise
+
+
+class _Placement(Struct, frozen=True, kw_only=True):
     """A table reference with the method that answers it."""
 
     table: TableRef
@@ -127,8 +136,9 @@ class _QueryPlanner:
         dependent = tuple(self._dependent(placement))
         bound_names = {b.parameter for b in bindings} | {d.parameter for d in dependent}
         columns, parameter_columns = self._columns(table, method, bound_names)
-        mine = [term for term in self.facts.terms if table.index in term.tables]
+        mine = [t for t in self.facts.terms if table.index in t.tables and table.index in t.restricts]
         expression, said = self._remote_filter(table, method, mine, bound_names)
+        said |= {equality.term for equality in placement.feeds}
         conjuncts = tuple(
             ConjunctVerdict(text=term.text, verdict=_verdict(term, method, bound_names, said))
             for term in mine
@@ -183,7 +193,12 @@ class _QueryPlanner:
             if name not in fields and name not in parameters:
                 raise self._not_in_method(table, method, name)
         wanted = fields | parameters if table.star else names
-        columns = tuple(column for column in method.columns if column.name.casefold() in wanted)
+        # A field named like a required parameter may spell the same thing otherwise (a zone's URL for the
+        # zone's
+        # name): the filter on the parameter must stay true, so the argument is what the column shows.
+        hidden = {name.casefold() for name in method.required}
+        shown = wanted - hidden
+        columns = tuple(column for column in method.columns if column.name.casefold() in shown)
         ordered = [parameter.name for parameter in method.parameters if parameter.name in bound_names]
         return columns, tuple(name for name in ordered if name.casefold() in wanted)
 
@@ -209,8 +224,7 @@ class _QueryPlanner:
         given = rule and any(p.wire == rule.parameter and p.name in bound_names for p in method.parameters)
         if rule is None or given:
             return None, frozenset()
-        usable = [term for term in terms if table.index in term.restricts]
-        return remote_filter(usable, table.index, method, self.bound, self.parameters)
+        return remote_filter(terms, table.index, method, self.bound, self.parameters)
 
     # --- what is left for DuckDB
 
@@ -243,8 +257,9 @@ def _verdict(term: Term, method: Method, bound_names: set[str], said: frozenset[
         return Verdict.INEXACT if id(term.node) in said else Verdict.UNSUPPORTED
     name = term.key[0]
     if name in {each.casefold() for each in bound_names}:
+        required = name in {each.casefold() for each in method.required}
         is_field = any(column.name.casefold() == name for column in method.columns)
-        return Verdict.INEXACT if is_field else Verdict.EXACT
+        return Verdict.INEXACT if is_field and not required else Verdict.EXACT
     return Verdict.INEXACT if id(term.node) in said else Verdict.UNSUPPORTED
 
 

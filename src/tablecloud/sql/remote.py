@@ -7,8 +7,9 @@ only constants, and DuckDB filters again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC
+
+from msgspec import Struct
 
 from tablecloud.catalog.model import Column, Method, RemoteFilter
 from tablecloud.sql.bound import BoundQuery
@@ -29,8 +30,7 @@ _OPERATORS = {
 """Node type -> operator as written, and with its sides exchanged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Comparison:
+class _Comparison(Struct, frozen=True, kw_only=True):
     column: Column
     operator: str
     value: Scalar

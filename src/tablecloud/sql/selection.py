@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tablecloud.catalog.model import Method, Resource
 from tablecloud.errors import NotSupported
 from tablecloud.sql.bound import BoundQuery, Reference
 from tablecloud.sql.names import Scope, segments
+from tablecloud.sql.placeholders import join_numbered
 from tablecloud.sql.plan import Scalar
-from tablecloud.sql.pointing import Fragment, join, pointing_into
+from tablecloud.sql.pointing import Fragment, pointing_into
 from tablecloud.sql.pushdown import given_values, narrow
+from tablecloud.sql.sources import parse_alone
 from tablecloud.sql.statements import Modify, Span
 from tablecloud.sql.targets import find_target
-from tablecloud.sql.tree import Node, Tree, conjuncts, parse, walk
+from tablecloud.sql.tree import Node, Tree, conjuncts, walk
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     """One AND-ed term."""
 
     span: Span
@@ -27,8 +29,7 @@ class Condition:
     """The name, in lower case, that it gives values to; empty where it does something else."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(Struct, frozen=True, kw_only=True):
     """What a WHERE says."""
 
     values: Mapping[str, tuple[Scalar, ...]]
@@ -53,9 +54,9 @@ def read_selection(statement: Modify, resource: Resource, scope: Scope) -> Selec
     """
     if statement.where is None:
         return Selection(values={}, terms=())
-    fragment = join(statement.script, ["SELECT 1 WHERE ", statement.where])
+    fragment = join_numbered(statement, ["SELECT 1 WHERE ", statement.where])
     with pointing_into(fragment):
-        tree = parse(fragment.text)
+        tree = parse_alone(fragment, condition=True)
         bound = _bound(tree, statement, resource)
         values: dict[tuple[int, str], tuple[Scalar, ...]] = {}
         terms = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tablecloud.errors import SqlSyntaxError
 from tablecloud.sql.names import Scope
@@ -14,8 +14,7 @@ from tablecloud.sql.tree import Node, Tree, parse
 _TYPING = {"string": "string", "json": "json"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """A planned source."""
 
     plan: QueryPlan
@@ -42,6 +41,26 @@ def plan_source(fragment: Fragment, scope: Scope, *, width: int) -> Source:
             _check_width(tree, row, width)
         text, types = _without_typing(tree, rows or [], width)
         return Source(plan=plan_query(text, scope), types=types)
+
+
+def parse_alone(fragment: Fragment, *, condition: bool) -> Tree:
+    """Return the tree of a fragment that must be `SELECT expression`, or `SELECT 1 WHERE condition`, and no
+    more.
+
+    Raises:
+        SqlSyntaxError: it is wrong, or goes on with FROM, ORDER BY, LIMIT and the like.
+    """
+    tree = parse(fragment.text)
+    root = tree.root
+    plain = root.get("type") == "SELECT_NODE" and root["from_table"].get("type") == "EMPTY"
+    extra = [
+        key for key in ("modifiers", "group_expressions", "having", "qualify", "sample") if root.get(key)
+    ]
+    extra += ["where"] if root.get("where_clause") and not condition else []
+    if not plain or extra or len(root["select_list"]) != 1 or root["select_list"][0].get("alias"):
+        what = "condition" if condition else "expression"
+        raise SqlSyntaxError(f"expected one {what}", span=(fragment.pieces[0].at, len(fragment.text)))
+    return tree
 
 
 def value_rows(root: Node) -> list[list[Node]] | None:

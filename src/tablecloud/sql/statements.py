@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from tablecloud.catalog.model import Verb
 from tablecloud.errors import TablecloudError
@@ -12,19 +13,17 @@ from tablecloud.sql.lexer import Token
 Span: TypeAlias = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Name:
+class Name(Struct, frozen=True, kw_only=True):
     """A dotted name; a quoted part is one part."""
 
     parts: tuple[str, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
+class Parsed(Struct, frozen=True, kw_only=True):
     """One statement of a script."""
 
-    script: str = field(repr=False)
+    script: str
     span: Span
 
     @property
@@ -33,13 +32,11 @@ class Parsed:
         return self.script[self.span[0] : self.span[1]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query(Parsed):
+class Query(Parsed, frozen=True, kw_only=True):
     """SELECT and whatever else reads: WITH, VALUES, FROM."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Insert(Parsed):
+class Insert(Parsed, frozen=True, kw_only=True):
     """INSERT INTO target(columns) source RETURNING …"""
 
     target: Name
@@ -49,16 +46,14 @@ class Insert(Parsed):
     hints: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class Assignment(Struct, frozen=True, kw_only=True):
     """One `column = expression` of SET."""
 
     column: Token
     value: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Modify(Parsed):
+class Modify(Parsed, frozen=True, kw_only=True):
     """UPDATE, REPLACE and DELETE: a target, what is set, and which rows are meant."""
 
     verb: Verb
@@ -70,8 +65,7 @@ class Modify(Parsed):
     hints: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Argument:
+class Argument(Struct, frozen=True, kw_only=True):
     """One `@name = value` of EXEC; `minus` where a number is negative."""
 
     name: Token
@@ -79,8 +73,7 @@ class Argument:
     minus: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invoke(Parsed):
+class Invoke(Parsed, frozen=True, kw_only=True):
     """EXEC resource.method @a = v, … @@json = '{…}'"""
 
     target: Name
@@ -90,8 +83,7 @@ class Invoke(Parsed):
     hints: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Show(Parsed):
+class Show(Parsed, frozen=True, kw_only=True):
     """SHOW PROVIDERS | SERVICES | RESOURCES | METHODS | VERSION"""
 
     what: str
@@ -101,8 +93,7 @@ class Show(Parsed):
     extended: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Describe(Parsed):
+class Describe(Parsed, frozen=True, kw_only=True):
     """DESCRIBE [METHOD] [EXTENDED] name"""
 
     name: Name
@@ -110,23 +101,20 @@ class Describe(Parsed):
     extended: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainStatement(Parsed):
+class ExplainStatement(Parsed, frozen=True, kw_only=True):
     """EXPLAIN [ANALYZE] statement"""
 
     statement: Statement
     analyze: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use(Parsed):
+class Use(Parsed, frozen=True, kw_only=True):
     """USE provider"""
 
     provider: Token
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetVariable(Parsed):
+class SetVariable(Parsed, frozen=True, kw_only=True):
     """SET name = value"""
 
     name: str
@@ -134,8 +122,7 @@ class SetVariable(Parsed):
     minus: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Malformed(Parsed):
+class Malformed(Parsed, frozen=True, kw_only=True):
     """A statement that does not parse: planning it raises `error`, so that those before it run."""
 
     error: TablecloudError

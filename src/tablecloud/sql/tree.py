@@ -8,10 +8,10 @@ reference is overlooked; typed records are made in `bind` from the few kinds we 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from tablecloud.duck import parse_select
 from tablecloud.errors import SqlSyntaxError
@@ -22,8 +22,7 @@ Node: TypeAlias = dict[str, Any]
 _NOWHERE = 2**64 - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tree:
+class Tree(Struct, frozen=True, kw_only=True):
     """The parse tree of one SELECT."""
 
     text: str
@@ -102,9 +101,11 @@ def _members(values: list[Any]) -> Iterator[Node]:
 
 def walk(node: Node) -> Iterator[Node]:
     """Yield a node and all below it."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += children(node)
 
 
 def conjuncts(node: Node | None) -> Iterator[Node]:

@@ -16,7 +16,8 @@ Constant = tuple[Scalar]
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "INT", "UBIGINT", "UINTEGER"}
 _REAL = {"FLOAT", "DOUBLE", "REAL"}
-_TEXT = {"VARCHAR", "TEXT", "STRING", "CHAR", "DATE", "UUID"}
+_TEXT = {"VARCHAR", "TEXT", "STRING", "CHAR", "UUID"}
+_TEXT |= {"DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"}
 
 
 def constant(node: Node, parameters: Mapping[str, Scalar]) -> Constant | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -190,10 +191,14 @@ def test_gcloud_that_fails_says_why(gcloud: Path) -> None:
 
 
 def test_a_gcloud_that_is_given_up_is_ended(gcloud: Path) -> None:
-    install(gcloud, "exec sleep 600")
+    noted = gcloud.parent / "pid"
+    install(gcloud, f"echo $$ > {noted}.new; mv {noted}.new {noted}; exec sleep 600")
     fetch = gcloud_source("google").fetch()
-    next(fetch)
+    while not noted.exists():
+        really_wait(next(fetch).seconds)
     fetch.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(noted.read_text()), 0)
 
 
 def test_without_gcloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

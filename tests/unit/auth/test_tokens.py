@@ -50,10 +50,3 @@ def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path) 
     store = TokenStore(blocked / "tokens", FakeClock())
     store.put("k", "t", 3600)
     assert store.get("k") is not None
-
-
-def test_a_refused_token_is_forgotten(tmp_path: Path) -> None:
-    store = TokenStore(tmp_path, FakeClock())
-    store.put("k", "t", 3600)
-    store.drop("k")
-    assert store.get("k") is None and list(tmp_path.iterdir()) == []

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import threading
 import zipfile
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -170,3 +173,23 @@ def test_main_says_why_in_its_last_line(tmp_path: Path) -> None:
     planned = packages.plan(tmp_path, ["/nowhere/a.whl"])
     done = subprocess.run(planned.argv, env=dict(planned.environment), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (1, "The package /nowhere/a.whl does not exist.\n")
+
+
+def without(*missing: str) -> Callable[[str], ModuleSpec | None]:
+    find = importlib.util.find_spec
+    return lambda name: None if name in missing else find(name)
+
+
+def test_pip_comes_from_the_interpreter_where_none_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages.importlib.util, "find_spec", without("pip"))
+    assert Path(packages._bundled_pip()).suffix == ".whl"
+    layer = make(tmp_path, wheel(tmp_path, "trainer", modules=TASK))
+    assert (layer / "trainer" / "task.py").is_file()
+
+
+def test_no_pip_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages.importlib.util, "find_spec", without("pip", "ensurepip"))
+    with pytest.raises(packages.InstallError, match="has no pip"):
+        make(tmp_path, wheel(tmp_path, "trainer"))

@@ -204,6 +204,24 @@ class TestLoop:
         assert (ended.state, ended.reason) == (State.FAILED, Reason.BAD_INPUT)
         assert ended.error_message == "The job has no module. Set pythonModule."
 
+    def test_a_document_that_trips_the_layout_fails_and_holds_up_nobody(self, bench: Bench) -> None:
+        odd, other = bench.create(document={"odd": True}), bench.create()
+        bench.step()
+        ended = bench.read(odd)
+        assert (ended.state, ended.reason) == (State.FAILED, Reason.INTERNAL)
+        assert ended.error_message == (
+            "The job could not be laid out: TypeError: 'NoneType' object is not iterable"
+        )
+        assert bench.read(other).state is State.PREPARING
+
+    def test_a_job_that_cannot_be_built_a_second_time_fails_with_the_reason(self, bench: Bench) -> None:
+        job = running(bench, document={"unbuildable_again": True})
+        bench.executor.vanish(job)
+        bench.step()
+        ended = bench.read(job)
+        assert (ended.state, ended.reason) == (State.FAILED, Reason.BAD_INPUT)
+        assert bench.lines(job)[-1] == ended.error_message
+
     def test_more_jobs_than_one_pass_looks_at(self, bench: Bench) -> None:
         jobs = [bench.create(document={"cpus": 0.01}) for _ in range(70)]
         while bench.scheduler.step() == 0.0:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from job_archives import wheel
 from programs import program_layout
 from scripted import LAYOUT, MemoryLog, ScriptedExecutor
 
 from tablecloud.clock import FakeClock, SystemClock
 from tablecloud.errors import JobError, ServiceNotRunning
-from tablecloud.jobs.model import Job, LogEntry, NewJob, State
+from tablecloud.jobs.model import Job, LogEntry, NewJob, Reason, State
 from tablecloud.jobs.service import JobExists, JobService, ServiceSettings, StaleRevision, UnknownJob
 
 
@@ -167,6 +168,21 @@ class TestLife:
         assert ended.state is State.SUCCEEDED
         service.stop()
 
+    def test_a_second_stop_ends_one_that_drains(self, tmp_path: Path) -> None:
+        executor = ScriptedExecutor(FakeClock(time.time()))
+        service = JobService(
+            ServiceSettings(root=tmp_path), executor=executor, layout=LAYOUT, open_log=Logs()
+        )
+        service.start()
+        job = service.create(new()).result()
+        wait_for(lambda: executor.alive(job.uid) == 1)
+        draining = threading.Thread(target=service.stop, kwargs={"drain": True})
+        draining.start()
+        service.stop()
+        draining.join(20)
+        assert not draining.is_alive()
+        assert executor.alive(job.uid) == 1
+
 
 class TestRequests:
     def test_create_and_position(self, quiet: JobService) -> None:
@@ -234,6 +250,57 @@ class TestRequests:
         assert errors == []
         queued = quiet.page("demo", after=None, limit=1000)
         assert sorted(quiet.position(job) for job in queued) == list(range(1, 321))
+
+
+class TestDefaults:
+    """Nothing given: the real layout, logs and processes, with packages as users send them."""
+
+    @pytest.fixture
+    def service(self, tmp_path: Path) -> Iterator[JobService]:
+        made = JobService(ServiceSettings(root=tmp_path / "root", grace_seconds=0.3))
+        made.start()
+        yield made
+        made.stop()
+
+    def run(self, service: JobService, package: Path, **more) -> Job:
+        training = {
+            "region": "us-central1",
+            "runtimeVersion": "2.11",
+            "pythonVersion": "3.7",
+            "pythonModule": "trainer.task",
+            "packageUris": [str(package)],
+            **more,
+        }
+        service.create(new(document={"trainingInput": training})).result()
+
+        def is_over() -> bool:
+            return service.get("demo", "a").state.final
+
+        wait_for(is_over, 60.0)
+        return service.get("demo", "a")
+
+    def test_a_package_runs_with_its_arguments(self, service: JobService, tmp_path: Path) -> None:
+        program = "import sys, os; print('args', sys.argv[1:], os.environ['CLOUD_ML_JOB_ID'])"
+        job = self.run(service, wheel(tmp_path, "trainer", modules={"task": program}), args=["--n", "1"])
+        lines = [entry.message for _, entry in service.logs("demo", "a")]
+        assert job.state is State.SUCCEEDED, (job.error_message, lines)
+        assert "args ['--n', '1'] a" in lines
+        assert "consumedMLUnits" in job.output
+
+    def test_a_package_that_is_none_fails_in_preparation(self, service: JobService, tmp_path: Path) -> None:
+        broken = tmp_path / "trainer-0.1-py3-none-any.whl"
+        broken.write_bytes(b"no archive")
+        job = self.run(service, broken)
+        assert (job.state, job.reason) == (State.FAILED, Reason.INSTALL_FAILED)
+        assert job.error_message.startswith("The packages of the job could not be installed. ")
+        assert [event.to_state.value for event in service.events(job)] == ["QUEUED", "PREPARING", "FAILED"]
+
+    def test_what_this_version_does_not_run_fails_with_the_reason(
+        self, service: JobService, tmp_path: Path
+    ) -> None:
+        job = self.run(service, tmp_path / "none.whl", hyperparameters={"goal": "MAXIMIZE"})
+        assert (job.state, job.reason) == (State.FAILED, Reason.BAD_INPUT)
+        assert "Hyperparameter tuning is not run by this service yet." in job.error_message
 
 
 class TestProcesses:

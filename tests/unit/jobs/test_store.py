@@ -421,6 +421,8 @@ class TestFiles:
         store.close()
         with pytest.raises(ServiceNotRunning):
             create(store, "b")
+        with pytest.raises(ServiceNotRunning):
+            store.get("demo", "a")
         again = Store(tmp_path / "jobs.sqlite")
         assert again.get("demo", "a") == job
         again.close()

@@ -39,6 +39,16 @@ def test_success_widens_again_up_to_the_ceiling() -> None:
     assert limiter.limit == 100
 
 
+def test_a_narrow_share_widens_one_by_one() -> None:
+    limiter = Limiter(200)
+    for began in range(10):
+        limiter.started()
+        limiter.finished(began=float(began), now=float(began), throttled=True, succeeded=False)
+    limiter.started()
+    limiter.finished(began=11.0, now=11.0, throttled=False, succeeded=True)
+    assert limiter.limit == 2
+
+
 def test_a_share_that_is_not_used_is_not_widened() -> None:
     limiter = full()
     limiter.finished(began=0.0, now=1.0, throttled=True, succeeded=False)

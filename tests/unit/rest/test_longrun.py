@@ -8,7 +8,7 @@ from tests.support.conversations import Told, answer, drive
 
 from tablecloud.catalog.model import Acceptor, LongRunning
 from tablecloud.clock import FakeClock
-from tablecloud.errors import OperationFailed, RemoteNotFound, RemoteRefused
+from tablecloud.errors import OperationFailed, RemoteNotFound, RemoteRefused, RemoteUnavailable
 from tablecloud.rest.longrun import await_outcome
 from tablecloud.rest.messages import TransportFailure
 from tablecloud.rest.retry import RetryPolicy
@@ -118,6 +118,11 @@ def test_a_service_that_restarts_is_waited_for() -> None:
     down = TransportFailure("connect", "refused", sent=False)
     told = wait(JOB, {"jobId": "j"}, [{"state": "RUNNING"}, down, down, {"state": "SUCCEEDED"}])
     assert told.error is None
+
+
+def test_answers_that_are_not_json_are_not_waited_for_without_end() -> None:
+    told = wait(JOB, {"jobId": "j"}, [answer(b"<html>log in</html>")] * 6)
+    assert isinstance(told.error, RemoteUnavailable) and "not JSON" in told.error.message
 
 
 def test_a_link_is_polled_and_its_target_followed() -> None:

@@ -98,6 +98,7 @@ def read_resources(data: bytes, label: str, *, provider: str, service: str) -> l
             twin=placement.twin,
             description=placement.description,
             scopes=document.scopes,
+            standing={"prettyPrint": "false"} if "prettyPrint" in document.parameters else {},
         )
         for placement in _place(reading)
     ]

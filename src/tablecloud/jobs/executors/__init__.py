@@ -1,7 +1,8 @@
 """Where attempts run: processes of this machine now, Ray and Kubernetes later, behind one protocol.
 
-Every call is idempotent. The order is: `plan_ref` (pure, stored by the scheduler) -> `start` -> `observe` … ->
-`cleanup`; a crash between any two is resolved by calling the next one again. Contract: ml-jobs-service 5.3.
+Every call is idempotent. The order is: `plan_ref` (pure, stored by the scheduler) -> `start` -> `observe` …
+-> `cleanup`; a crash between any two is resolved by calling the next one again. Contract: ml-jobs-service
+5.3.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ class Executor(Protocol):
         ...
 
     def observe(self, ref: Ref) -> Observation:
-        """Say what is known of the attempt now. Never blocks on the program."""
+        """Say what is known of the attempt now. Never blocks on the program.
+
+        Of an attempt that has not begun, or was never started, `replicas` is empty and nothing else is set.
+        """
         ...
 
     def stop(self, ref: Ref) -> None:

@@ -27,7 +27,7 @@ def test_other_systems_are_refused_with_a_way_out(tmp_path: Path, monkeypatch: p
 def test_folder_that_cannot_be_made_is_told(bench: Bench) -> None:
     (bench.root / "attempts").write_text("a file in the way")
     spec = bench.spec("pass")
-    with pytest.raises(ExecutorError, match=r"cannot start attempt 000000000001-1: .*directory"):
+    with pytest.raises(ExecutorError, match=f"cannot start attempt {spec.attempt_id}: .*directory"):
         bench.executor.start(spec, bench.executor.plan_ref(spec))
 
 
@@ -58,7 +58,7 @@ def test_the_program_sees_its_attempt_and_nothing_of_the_server(
     ref = bench.start("import json, os; print(json.dumps(dict(os.environ)))")
     bench.finish(ref)
     seen = json.loads(next(line for line in bench.lines(ref) if line.startswith("{")))
-    assert seen["CLOUD_ML_ATTEMPT_ID"] == "000000000001-1"
+    assert seen["CLOUD_ML_ATTEMPT_ID"] == ref["attempt_id"]
     assert "SECRET_OF_THE_SERVER" not in seen
 
 
@@ -113,7 +113,7 @@ def test_a_job_runs_from_its_document_to_its_model(bench: Bench) -> None:
     }
     for attempt in (1, 2):  # the second finds the packages installed
         job = Job(
-            uid="00000000000a",
+            uid=bench.stem,
             project="p",
             job_id="j",
             state=State.PREPARING,

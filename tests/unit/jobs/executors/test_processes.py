@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -31,11 +32,12 @@ def test_identity_signals_the_very_process_only() -> None:
 
 
 def test_sweep_kills_what_carries_the_id_and_nothing_else() -> None:
-    with sleeper(CLOUD_ML_ATTEMPT_ID="aa-1") as ours, sleeper(CLOUD_ML_ATTEMPT_ID="aa-11") as other:
+    name = secrets.token_hex(6)
+    with sleeper(CLOUD_ML_ATTEMPT_ID=f"{name}-1") as ours, sleeper(CLOUD_ML_ATTEMPT_ID=f"{name}-11") as other:
         # A process has its environment once it is executed; Popen returns only then.
-        assert processes.processes_of("aa-1") == [ours.pid]
+        assert processes.processes_of(f"{name}-1") == [ours.pid]
         os.kill(ours.pid, signal.SIGSTOP)
-        processes.sweep("aa-1")
+        processes.sweep(f"{name}-1")
         assert ours.wait() == -signal.SIGKILL
         assert other.poll() is None
         other.kill()

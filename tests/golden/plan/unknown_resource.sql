@@ -1,0 +1,4 @@
+SELECT * FROM google.ml.job
+----
+UnknownResource
+there is no resource google.ml.job
