@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,15 +30,26 @@ _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-def create_app(service: JobService, *, principals: Principals, clock: Clock | None = None) -> Starlette:
-    """Return the application that serves the ml v1 API from a job service, and the buckets beside it.
+def create_app(
+    service: JobService,
+    *,
+    principals: Principals,
+    clock: Clock | None = None,
+    link_key: bytes = b"",
+    closing: threading.Event | None = None,
+) -> Starlette:
+    """Return the application that serves the ml v1 API from a job service, the buckets, and the page.
 
     Parameters:
         service: started by the caller, and stopped by the caller.
         principals: who may call.
         clock: for filters and conditions that look at the time.
+        link_key: of the links that log a browser in; empty where there are none.
+        closing: set when the server goes down, so that the page's open streams end.
     """
     from tablecloud.jobs.gcs.app import is_storage_path, storage_app
+    from tablecloud.jobs.page.app import PageApp, is_page_path
+    from tablecloud.jobs.page.sessions import Sessions
 
     api = Api(
         service=service,
@@ -46,7 +58,8 @@ def create_app(service: JobService, *, principals: Principals, clock: Clock | No
         clock=clock or SystemClock(),
     )
     # One mount below everything: paths are routed on their raw form, which starlette's own routes do not see.
-    faces = (_Face(takes=is_storage_path, app=storage_app(api)),)
+    page = PageApp(api=api, sessions=Sessions(link_key), closing=closing or threading.Event())
+    faces = (_Face(takes=is_page_path, app=page), _Face(takes=is_storage_path, app=storage_app(api)))
     return Starlette(routes=[Mount("/", app=_Faces(faces, _MlApplication(api)))])
 
 

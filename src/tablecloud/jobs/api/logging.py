@@ -1,8 +1,8 @@
 """Logs as Cloud Logging shows them: `entries.list` over the jobs of a project.
 
 Contract: ml-jobs-service 6 (the requests of `gcloud ai-platform jobs stream-logs`), and the Logging v2
-document for the rest. A filter that names a job (`resource.labels.job_id="…"`) reads that job's log alone; any other reads
-the logs of all jobs of the project, merged by time.
+document for the rest. A filter that names a job (`resource.labels.job_id="…"`) reads that job's log alone;
+any other reads the logs of all jobs of the project, merged by time.
 """
 
 from __future__ import annotations

@@ -73,7 +73,6 @@ def test_pages_of_all_jobs_are_merged_by_time(talking, size):
     assert texts(found) == ["a0", "b0", "a1", "b1", "a2", "b2", "a3", "b3", "a4", "b4"]
     newest_first = listed(talking, pageSize=size, orderBy="timestamp desc")
     assert texts(newest_first) == texts(found)[::-1]
-    assert len(newest_first) == len(found)
 
 
 def test_a_task_can_be_named(talking):
