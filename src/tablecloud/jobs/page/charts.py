@@ -16,6 +16,7 @@ from tablecloud.jobs.page.markup import Markup, join, tag
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640.0, 220.0, 64.0, 28.0
 _COLOURS = 8
+_CAP = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,23 +28,28 @@ class Curve:
 
 
 def state_bar(events: Sequence[JobEvent], now: float, *, width: float = 220, height: float = 12) -> Markup:
-    """Return the states of a job as one bar from its creation to its end, or to now."""
+    """Return the states of a job as one bar from its creation to its end, or to now.
+
+    The last state, which takes no time, is a cap at the end.
+    """
     if not events:
         return Markup("")
     start = events[0].at
-    end = events[-1].at if events[-1].to_state.final else max(now, events[-1].at)
-    scale = width / max(end - start, 0.001)
+    ended = events[-1].to_state.final
+    end = events[-1].at if ended else max(now, events[-1].at)
+    scale = (width - (_CAP if ended else 0)) / max(end - start, 0.001)
     parts = []
     for event, after in zip(events, [*events[1:], None], strict=True):
         until = after.at if after else end
-        title = f"{event.to_state.value} for {duration(until - event.at)}"
+        cap = ended and after is None
+        title = event.to_state.value if cap else f"{event.to_state.value} for {duration(until - event.at)}"
         parts.append(
             tag(
                 "rect",
                 tag("title", title),
                 x=_number((event.at - start) * scale),
                 y=0,
-                width=_number(max((until - event.at) * scale, 0)),
+                width=_number(_CAP if cap else max((until - event.at) * scale, 0)),
                 height=_number(height),
                 class_=f"state-{event.to_state.value}",
             )
@@ -142,22 +148,22 @@ def _float(value: object) -> float | None:
 
 def _axis(values: list[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
-    margin = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
+    if low < high:
+        return low, high
+    margin = abs(high) * 0.05 or 1.0
     return low - margin, high + margin
 
 
 def _frame(x_axis: tuple[float, float], y_axis: tuple[float, float]) -> Markup:
     floor, right = _HEIGHT - _BOTTOM, _WIDTH - 12
     lines = tag("path", d=f"M{_LEFT} 12V{floor}H{right}", class_="axis")
-    y_labels = [
-        tag("text", f"{value:.4g}", x=_LEFT - 6, y=_number(y), class_="label end")
-        for value, y in ((y_axis[0], floor), (y_axis[1], 18.0))
+    labels = [
+        tag("text", f"{y_axis[0]:.4g}", x=_LEFT - 6, y=_number(floor), class_="label end"),
+        tag("text", f"{y_axis[1]:.4g}", x=_LEFT - 6, y=18, class_="label end"),
+        tag("text", f"{x_axis[0]:.4g}", x=_number(_LEFT), y=_number(_HEIGHT - 8), class_="label"),
+        tag("text", f"{x_axis[1]:.4g}", x=_number(right), y=_number(_HEIGHT - 8), class_="label end"),
     ]
-    x_labels = [
-        tag("text", f"{value:.4g}", x=_number(x), y=_number(_HEIGHT - 8), class_=name)
-        for value, x, name in ((x_axis[0], _LEFT, "label"), (x_axis[1], right, "label end"))
-    ]
-    return join(lines, *y_labels, *x_labels)
+    return join(lines, *labels)
 
 
 def _line(curve: Curve, places: list[tuple[float, float]], number: int) -> Markup:

@@ -71,7 +71,9 @@ def login_page(message: str = "") -> str:
 def entered_page() -> str:
     """Return the page that leads on after a login: a redirect would not carry the cookie it has just set."""
     onward = tag("meta", http_equiv="refresh", content="0; url=/ui/")
-    return "<!doctype html>\n" + join(onward, tag("p", tag("a", "Go on to the jobs", href="/ui/"))) + "\n"
+    icon = tag("link", rel="icon", href="/ui/icon.svg")
+    words = tag("p", tag("a", "Go on to the jobs", href="/ui/"))
+    return "<!doctype html>\n" + join(tag("title", "Logged in · Tablecloud"), icon, onward, words) + "\n"
 
 
 def overview_page(found: Overview, member: str) -> str:
@@ -252,7 +254,7 @@ def _trial_cells(trial: dict[str, Any], names: list[str]) -> list[str]:
     return [
         str(trial.get("trialId", "")),
         str(trial.get("state", "")),
-        str(objective),
+        f"{objective:.6g}" if isinstance(objective, float) else str(objective),
         *(str(values.get(name, "")) for name in names),
     ]
 

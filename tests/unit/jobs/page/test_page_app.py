@@ -178,7 +178,7 @@ def test_every_answer_forbids_what_is_not_ours(browser, path):
     assert headers["Content-Security-Policy"].startswith("default-src 'none';")
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
 
 
 def test_hostile_texts_stay_texts(bench, browser):
