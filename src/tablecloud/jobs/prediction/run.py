@@ -18,6 +18,7 @@ import msgspec
 
 from tablecloud.errors import JobError
 from tablecloud.jobs.executors.shim.folder import ATTEMPT_VARIABLE
+from tablecloud.jobs.gcs.credentials import CLIENT_SETTINGS
 from tablecloud.jobs.prediction.asking import Model
 from tablecloud.jobs.prediction.inputs import InputFile, find_inputs, shard_count, shards
 from tablecloud.jobs.prediction.outputs import OutputFolder
@@ -34,6 +35,7 @@ _HANDED_ON = (
     "CLOUD_ML_REGION",
     "TABLECLOUD_GCS_ROOT",
     "STORAGE_EMULATOR_HOST",
+    *CLIENT_SETTINGS,
 )
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from tablecloud.errors import JobError
-from tablecloud.jobs.prediction.crc32c import masked
+from tablecloud.jobs.gcs.crc32c import crc32c
 
 LONGEST_RECORD = 256 * 2**20
 """Bytes; a longer one is taken for damage."""
 
+_MASK_DELTA = 0xA282EAD8
 _HEAD = struct.Struct("<QI")
 _FOOT = struct.Struct("<I")
 
@@ -47,6 +48,12 @@ def read_records(file: BinaryIO, name: str, start: int, end: int | None) -> Iter
         else:
             yield _payload(file, length, name, offset)
         offset += _HEAD.size + length + _FOOT.size
+
+
+def masked(data: bytes) -> int:
+    """Return the checksum of some bytes as the format stores it: rotated and shifted."""
+    value = crc32c(data)
+    return (((value >> 15) | (value << 17)) + _MASK_DELTA) & 0xFFFFFFFF
 
 
 def _length(head: bytes, name: str, offset: int) -> int:

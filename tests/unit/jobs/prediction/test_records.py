@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tablecloud.jobs.prediction import records
-from tablecloud.jobs.prediction.crc32c import masked
 from tablecloud.jobs.prediction.inputs import InputFile, Slice, shards
 from tablecloud.jobs.prediction.records import DAMAGED, NO_JSON, Record, read_slice
-from tablecloud.jobs.prediction.tfrecord import InputBroken
+from tablecloud.jobs.prediction.tfrecord import InputBroken, masked
 
 
 def framed(payload: bytes) -> bytes:
@@ -69,6 +68,11 @@ def test_a_line_without_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_file_that_vanished_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputBroken, match="cannot be read: No such file"):
         read(tmp_path / "gone")
+
+
+def test_masked_as_tensorflow_writes_it() -> None:
+    # The length 24 of a record, and the checksum that TensorFlow's writer gives an event file's first record.
+    assert masked((24).to_bytes(8, "little")) == int.from_bytes(bytes.fromhex("a37f4b22"), "little")
 
 
 def test_tf_records(tmp_path: Path) -> None:
