@@ -32,6 +32,13 @@ class Route:
     """Schema id of the reply."""
 
 
+LOG_ENTRIES_PATH = "/v2/entries:list"
+LOG_ENTRIES = Route(
+    id="logging.entries.list", http_method="POST", variables=(), parameters={}, response="LogEntries"
+)
+"""The one method of another API: it shows the logs of jobs."""
+
+
 @cache
 def routes() -> dict[Shape, dict[str, Route]]:
     """Return every route by shape and HTTP method."""
@@ -54,6 +61,8 @@ def match_route(http_method: str, path: str) -> tuple[Route, dict[str, str]]:
     Raises:
         ApiError: NOT_FOUND (no such URL), METHOD_NOT_ALLOWED, or INVALID_ARGUMENT (an id that cannot be one).
     """
+    if path == LOG_ENTRIES_PATH and http_method == "POST":
+        return LOG_ENTRIES, {}
     if not path.startswith("/v1/"):
         raise _no_such_url(path)
     shape, ids = _shape(path.removeprefix("/v1/").split("/"))
