@@ -300,7 +300,7 @@ class TestDefaults:
     ) -> None:
         job = self.run(service, tmp_path / "none.whl", scaleTier="BASIC_TPU")
         assert (job.state, job.reason) == (State.FAILED, Reason.BAD_INPUT)
-        assert "Hyperparameter tuning is not run by this service yet." in job.error_message
+        assert "The scale tier BASIC_TPU needs hardware" in job.error_message
 
 
 class TestProcesses:
