@@ -52,7 +52,7 @@ def read_key(provider: str, spec: AuthSpec, environ: Mapping[str, str]) -> OciKe
             hint="give all of tenancy_ocid, user_ocid, fingerprint and private_key, or none: ~/.oci/config",
         )
     # A key in an environment variable often has its line breaks written as \n.
-    pem = values["private_key"].replace("\\n", "\n")
+    pem = values["private_key"].replace("\\n", "\n").strip()
     return OciKey(
         key_id="/".join(values[name] for name in _IDENTITY),
         pem=pem or read_file(provider, Path(values["private_key_path"]).expanduser()),

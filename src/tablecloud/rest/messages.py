@@ -47,6 +47,10 @@ class Request:
     renew: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
     """Forgets the token the request carries; False where asking for another would not help."""
 
+    def __repr__(self) -> str:
+        # Signed headers and the forms of token requests hold secrets.
+        return f"Request({self.shown})"
+
     @property
     def shown(self) -> str:
         """The request line as users see it, secrets masked."""
@@ -66,7 +70,7 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=False)
     seconds: float = 0.0
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """What the request carried and the answer may echo; masked wherever the answer is shown."""
