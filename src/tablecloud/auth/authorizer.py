@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from tablecloud.auth.credentials import bearer, read_file, sign
 from tablecloud.auth.spec import AuthSpec, connection
 from tablecloud.auth.tokens import TokenSource, TokenStore
-from tablecloud.auth.ways import Way, find_ways
+from tablecloud.auth.ways import Way, default_ways, find_ways
 from tablecloud.clock import Clock, SystemClock
 from tablecloud.errors import CredentialError
 from tablecloud.rest.messages import Conversation, Exchange, Request
@@ -23,9 +23,16 @@ class Authorizer:
     """The transport's `Authorize`. Called in its thread; `assign` may be called from any other."""
 
     def __init__(
-        self, specs: Mapping[str, AuthSpec], *, environ: Mapping[str, str], tokens: TokenStore, clock: Clock
+        self,
+        specs: Mapping[str, AuthSpec],
+        *,
+        defaults: Mapping[str, AuthSpec],
+        environ: Mapping[str, str],
+        tokens: TokenStore,
+        clock: Clock,
     ) -> None:
         self._specs = dict(specs)
+        self._defaults = defaults
         self._origins: dict[str, AuthSpec] = {}
         self._environ = environ
         self._tokens = tokens
@@ -37,6 +44,11 @@ class Authorizer:
         origin = _origin(root_url)
         self._origins[origin] = spec
         self._ways.pop((origin, ""), None)
+
+    def replace_defaults(self, defaults: Mapping[str, AuthSpec]) -> None:
+        """Take other descriptions of the providers' own, and forget what was resolved."""
+        self._defaults = defaults
+        self._ways.clear()
 
     def __call__(self, request: Request) -> Request | Exchange:
         """Return the request with its credentials, or the exchange that must come before.
@@ -68,9 +80,12 @@ class Authorizer:
         return request
 
     def _resolve(self, request: Request, name: str, spec: AuthSpec | None) -> tuple[Way, ...]:
+        provider = request.provider
         if name:
-            spec = connection(request.provider, spec or AuthSpec(), name)
-        return find_ways(request.provider, spec, self._environ, self._clock)
+            spec = connection(provider, spec or AuthSpec(), name)
+        if spec is None:
+            return default_ways(provider, self._defaults.get(provider), self._environ, self._clock)
+        return find_ways(provider, spec, self._environ, self._clock)
 
     def _signed(self, request: Request, way: Way) -> Request | Exchange:
         source = way.source
@@ -90,6 +105,7 @@ class Authorizer:
 def authorizer(
     specs: Mapping[str, AuthSpec],
     *,
+    defaults: Mapping[str, AuthSpec] | None = None,
     root: Path | None = None,
     environ: Mapping[str, str] | None = None,
     clock: Clock | None = None,
@@ -98,12 +114,19 @@ def authorizer(
 
     Parameters:
         specs: by provider, as `read_auth` reads them.
+        defaults: by provider, what its package asks for; a provider in `specs` has no use for it.
         root: the application root; tokens are kept below it. None keeps them in memory.
         environ: None means this process's environment.
     """
     used = clock or SystemClock()
     tokens = TokenStore(root / "tokens" if root else None, used)
-    return Authorizer(specs, environ=os.environ if environ is None else environ, tokens=tokens, clock=used)
+    return Authorizer(
+        specs,
+        defaults=defaults or {},
+        environ=os.environ if environ is None else environ,
+        tokens=tokens,
+        clock=used,
+    )
 
 
 def bearer_file(path: Path) -> AuthSpec:

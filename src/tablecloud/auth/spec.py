@@ -104,6 +104,8 @@ class AuthSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     region_env_var: str = ""
     config_file_path: str = ""
 
+    trouble: str = ""
+    """Why a provider's own description cannot be used; only in one of the type `unusable`."""
     connections: msgspec.Raw = _NO_CONNECTIONS
     """Name -> block of one of many accounts, as JSON that nobody has read yet."""
 
@@ -132,6 +134,22 @@ def read_spec(provider: str, entry: msgspec.Raw | bytes) -> AuthSpec:
     except msgspec.MsgspecError as error:
         raise CredentialError(f"the auth of {provider} is not understood: {error}") from None
     return _checked(provider, spec)
+
+
+def read_default(provider: str, text: str) -> AuthSpec:
+    """Return the description that a provider's own document has; its errors are told when a call wants it.
+
+    Parameters:
+        text: JSON object; keys that this version does not know are left out.
+    """
+    known = {field.encode_name for field in msgspec.structs.fields(AuthSpec)}
+    try:
+        entry = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        return read_spec(provider, msgspec.json.encode({k: v for k, v in entry.items() if k in known}))
+    except msgspec.MsgspecError as error:
+        return AuthSpec(type="unusable", trouble=f"its own description is broken: {error}")
+    except CredentialError as error:
+        return AuthSpec(type="unusable", trouble=error.message)
 
 
 def connection(provider: str, spec: AuthSpec, name: str) -> AuthSpec:

@@ -26,21 +26,35 @@ class Way:
     source: TokenSource | None = None
 
 
-def find_ways(
-    provider: str, spec: AuthSpec | None, environ: Mapping[str, str], clock: Clock
-) -> tuple[Way, ...]:
+def find_ways(provider: str, spec: AuthSpec, environ: Mapping[str, str], clock: Clock) -> tuple[Way, ...]:
     """Return what signs the requests of a provider, in order: its own way, then its successors'.
-
-    Parameters:
-        spec: None means that nothing was said; then what the provider's tools left on the machine is used.
 
     Raises:
         CredentialError: what the description names is missing or broken.
     """
-    if spec is None:
-        return _ambient(provider, environ, clock) if provider in _AMBIENT else ()
     ways = _own(provider, spec, environ, clock)
     return ways + find_ways(provider, spec.successor, environ, clock) if spec.successor else ways
+
+
+def default_ways(
+    provider: str, spec: AuthSpec | None, environ: Mapping[str, str], clock: Clock
+) -> tuple[Way, ...]:
+    """Return what signs the requests of a provider of which the user said nothing.
+
+    That is what the provider's tools left on this machine where its own description names a variable that is
+    not set here, or there is no description; else what the description says.
+
+    Parameters:
+        spec: the provider's own description; None where it has none.
+
+    Raises:
+        CredentialError: what the description names is missing or broken, or nobody understands it.
+    """
+    if provider in _AMBIENT and (
+        spec is None or (spec.credentialsenvvar and not environ.get(spec.credentialsenvvar))
+    ):
+        return _ambient(provider, environ, clock)
+    return find_ways(provider, spec, environ, clock) if spec else ()
 
 
 def token_way(source: TokenSource) -> Way:
@@ -82,6 +96,11 @@ def _own(provider: str, spec: AuthSpec, environ: Mapping[str, str], clock: Clock
 
             key = read_key(provider, spec, environ)
             return (Way(sign=lambda request, _: sign_oci(provider, request, key, clock.now())),)
+        case "unusable":
+            raise CredentialError(
+                f"calls of {provider} need credentials: {spec.trouble}",
+                hint=f"""describe others: --auth '{{"{provider}": {{"type": …}}}}'""",
+            )
         case "bearer_file":
             credential = bearer(read_file(provider, Path(spec.credentialsfilepath).expanduser()))
         case _:
