@@ -158,8 +158,8 @@ def _identity(scope: str, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _resource(scope: str) -> str:
-    """Return the older name of a scope: the address without its last part, its final slash kept."""
-    return scope.removesuffix("/.default")
+    """Return the older name of the first scope: its address without the last part, its final slash kept."""
+    return scope.split()[0].removesuffix("/.default")
 
 
 def _on_azure(environ: Mapping[str, str]) -> bool:
