@@ -6,16 +6,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tablecloud.auth.connections import Connections
 from tablecloud.auth.credentials import bearer, read_file, sign
 from tablecloud.auth.spec import AuthSpec
 from tablecloud.auth.tokens import TokenSource, TokenStore
-from tablecloud.auth.ways import Way, default_ways, find_ways
 from tablecloud.clock import Clock, SystemClock
 from tablecloud.errors import CredentialError
 from tablecloud.rest.messages import Conversation, Exchange, Request
+
+if TYPE_CHECKING:
+    from tablecloud.auth.connections import Connections
+    from tablecloud.auth.ways import Way
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -82,6 +85,10 @@ class Authorizer:
         return request
 
     def _resolve(self, request: Request, name: str, spec: AuthSpec | None) -> tuple[Way, ...]:
+        # Not needed for this machine's own service, which most commands start with.
+        from tablecloud.auth.connections import Connections
+        from tablecloud.auth.ways import default_ways, find_ways
+
         provider = request.provider
         if name:
             connections = self._connections.get(provider)
