@@ -74,7 +74,7 @@ class Settings:
         (),
         "SERVICE=URL: where a service is, such as google.ml=https://ml.googleapis.com; may be repeated",
     )
-    auth: str = _setting("auth", "", "JSON or YAML: how to sign in to each provider", secret=True)
+    auth: str = _setting("auth", "", "JSON: how to sign in to each provider", secret=True)
     on_error: str = _setting(
         "on-error",
         "partial",
