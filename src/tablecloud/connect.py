@@ -34,7 +34,7 @@ def connect(
         root: the application root; None means `TABLECLOUD_ROOT`, else `~/.tablecloud`.
         provider: what table names without one mean.
         endpoints: service (`google.ml`) -> root URL; `google.ml` means this machine's service unless given.
-        auth: JSON, provider -> kind of credential, as the command line's `--auth` takes it.
+        auth: JSON or YAML, provider -> kind of credential, as the command line's `--auth` takes it.
         on_error: `partial`, `strict` or `ignore`.
         dry_run: show the requests of each statement and send nothing.
 
