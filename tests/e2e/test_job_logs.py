@@ -81,7 +81,8 @@ def test_all_lines_of_a_job_over_several_pages(session: Session) -> None:
 def test_structured_lines_are_json(session: Session) -> None:
     result = session.execute(
         "SELECT severity, json_extract(jsonPayload, '$.loss')::DOUBLE, resource->'labels'->>'task_name' "
-        "FROM google.logging.entries WHERE resourceNames = 'projects/demo' AND filter = 'severity>=WARNING AND jsonPayload.loss:*'"
+        "FROM google.logging.entries WHERE resourceNames = 'projects/demo' "
+        "AND filter = 'severity>=WARNING AND jsonPayload.loss:*'"
     )
     assert result.fetchall() == [("WARNING", 0.5, "master-replica-0")]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tablecloud.jobs.serving.settings import ServingSettings
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSettings:
@@ -32,3 +34,5 @@ class ServiceSettings:
     """Where the server answers, as jobs of this machine reach it; empty where nothing answers."""
     storage_key: bytes = field(default=b"", repr=False)
     """Makes the secrets that let jobs use the storage face; `gcs.access`."""
+    serving: ServingSettings = field(default_factory=ServingSettings)
+    """Of online prediction."""

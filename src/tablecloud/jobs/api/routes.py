@@ -68,7 +68,7 @@ def match_route(http_method: str, path: str) -> tuple[Route, dict[str, str]]:
     if path == LOG_ENTRIES_PATH and http_method == "POST":
         return LOG_ENTRIES, {}
     if path.startswith("/v2/"):
-        raise ApiError("UNIMPLEMENTED", _LOGS_ONLY)
+        raise ApiError("NOT_FOUND", f"{_no_such_url(path).message} {_LOGS_ONLY}")
     if not path.startswith("/v1/"):
         raise _no_such_url(path)
     shape, ids = _shape(path.removeprefix("/v1/").split("/"))
@@ -83,7 +83,8 @@ def match_route(http_method: str, path: str) -> tuple[Route, dict[str, str]]:
             f"{http_method[:20]} is not allowed here. Allowed: {allowed}.",
             headers=(("Allow", allowed),),
         )
-    return route, dict(zip(route.variables, map(_decode, ids), strict=False))
+    # By the path's own collections, since predict and explain take more of them than their route has.
+    return route, {f"{name}Id": _decode(raw) for name, raw in zip(shape[0], ids, strict=False)}
 
 
 def _shape(segments: list[str]) -> tuple[Shape, list[str]]:
