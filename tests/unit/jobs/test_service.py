@@ -295,12 +295,12 @@ class TestDefaults:
         assert job.error_message.startswith("The packages of the job could not be installed. ")
         assert [event.to_state.value for event in service.events(job)] == ["QUEUED", "PREPARING", "FAILED"]
 
-    def test_a_search_without_parameters_fails_with_the_reason(
+    def test_what_this_version_does_not_run_fails_with_the_reason(
         self, service: JobService, tmp_path: Path
     ) -> None:
-        job = self.run(service, tmp_path / "none.whl", hyperparameters={"goal": "MAXIMIZE"})
+        job = self.run(service, tmp_path / "none.whl", scaleTier="BASIC_TPU")
         assert (job.state, job.reason) == (State.FAILED, Reason.BAD_INPUT)
-        assert "At least one parameter is required." in job.error_message
+        assert "The scale tier BASIC_TPU needs hardware" in job.error_message
 
 
 class TestProcesses:
