@@ -75,7 +75,8 @@ def embedded_services(
         endpoint = ensure_running(root / "ml", progress=progress)
         return LocalService(url=endpoint.url, token_file=endpoint.token_file)
 
-    return {"google.ml": job_service}
+    # The logs of its jobs are all that is of google.logging there; the service says so of the rest.
+    return {"google.ml": job_service, "google.logging": job_service}
 
 
 def _specs(auth: str) -> Mapping[str, AuthSpec]:

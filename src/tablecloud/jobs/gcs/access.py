@@ -4,7 +4,7 @@ A job's credential is Basic authorization, made by `credentials`; a person may w
 the password.
 
 Whoever may run jobs may read and write every bucket: a job runs as the service's own user and sees the same
-files, so a finer rule here would keep nobody out. `docs/decisions/storage-access.md` has the reasons.
+files, so a finer rule here would keep nobody out. `docs/decisions/0006-storage-access.md` has the reasons.
 """
 
 from __future__ import annotations
