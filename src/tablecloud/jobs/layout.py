@@ -137,12 +137,15 @@ def build_attempt(job: Job, attempt: int, token: str, settings: AttemptSettings)
 
     Raises:
         UnsupportedJob: this version does not run the job.
+        BadParameter: it is a tuning job whose search breaks a rule.
         StorageError: an address of the job cannot be used.
     """
     storage = Storage(settings.root)
     training = job.document.get("trainingInput", {})
     folder = (settings.root / "attempts" / job.uid / str(attempt)).absolute()
     replicas = _replicas(job.document)
+    if is_tuning(job.document):
+        read_spec(job.document)  # what it cannot search must be found out now, not trial by trial
     if job_dir := training.get("jobDir"):
         storage.check_writable(job_dir)
     shared = _shared_environment(job, training, storage, folder)
