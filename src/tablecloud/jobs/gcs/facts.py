@@ -55,16 +55,16 @@ class FactFile:
     """The open file; safe to use from any thread.
 
     Parameters:
-        path: of the file; made when missing.
+        path: of the file; made when missing. A damaged one is put aside as `.broken`: objects can do without.
     """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        path.chmod(0o600)
-        # NORMAL: what a power cut takes is computed again, or is a content type.
-        for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", _SCHEMA):
-            self._connection.execute(statement)
+        try:
+            self._connection = _open(path)
+        except sqlite3.DatabaseError:
+            path.replace(path.with_suffix(".broken"))
+            self._connection = _open(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -119,3 +119,16 @@ class FactFile:
         with self._lock:
             rows = self._connection.execute(_FOLDERS, (bucket, prefix)).fetchall()
         return [name for [name] in rows if name.startswith(prefix)]
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        path.chmod(0o600)
+        # NORMAL: what a power cut takes is computed again, or is a content type.
+        for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", _SCHEMA):
+            connection.execute(statement)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

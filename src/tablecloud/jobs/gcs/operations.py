@@ -214,7 +214,7 @@ def _token(name: str) -> str:
 
 def _position(query: Mapping[str, str]) -> str:
     try:
-        return base64.urlsafe_b64decode(query.get("pageToken", "")).decode()
+        return base64.b64decode(query.get("pageToken", ""), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise Refusal(400, "The page token is not one of this server's.") from None
 

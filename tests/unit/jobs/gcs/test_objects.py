@@ -151,3 +151,14 @@ def test_a_bucket_with_objects_stays(store, tmp_path):
     store.delete_bucket("bucket")
     assert store.buckets() == []
     assert not Path(tmp_path / "gcs" / "bucket").exists()
+
+
+def test_a_damaged_file_of_facts_is_put_aside(store, tmp_path):
+    put(store, "a", b"one", contentType="text/plain")
+    store.close()
+    for path in (tmp_path / "gcs").glob(".objects.sqlite*"):
+        path.write_bytes(b"this is no database, and it is long enough to be read as one" * 100)
+    again = ObjectStore(tmp_path)
+    assert again.get("bucket", "a").path.read_bytes() == b"one"
+    assert (tmp_path / "gcs" / ".objects.broken").exists()
+    again.close()
