@@ -59,6 +59,8 @@ class KubeServer:
         """Images of this name cannot be pulled."""
         self.held = False
         """No pod gets a node."""
+        self.quota = ""
+        """Why no further Job is accepted."""
         self.silent = False
         """The API answers nobody."""
         self.dead_nodes = False
@@ -148,6 +150,8 @@ class KubeServer:
             name = body["metadata"]["name"]
             if (kind, namespace, name) in self.objects:
                 raise Refusal(409, "AlreadyExists", f'{kind} "{name}" already exists')
+            if kind == "jobs" and self.quota:
+                raise Refusal(403, "Forbidden", self.quota)
             made = copy.deepcopy(body)
             made["apiVersion"], made["kind"] = KINDS[kind]
             made["metadata"] |= {
@@ -237,7 +241,7 @@ class KubeServer:
                 "name": f"{job['metadata']['name']}-{index}-{uuid.uuid4().hex[:5]}",
                 "annotations": {INDEX: str(index)},
                 "finalizers": [TRACKING],
-                "ownerReferences": [{"kind": "Job", "name": job["metadata"]["name"], "controller": True}],
+                "ownerReferences": [_owner(job)],
             }
             pod = {"metadata": metadata, "spec": template["spec"], "status": {"phase": "Pending"}}
             made = self.create("pods", job["metadata"]["namespace"], pod)
@@ -374,6 +378,18 @@ class KubeServer:
 def _conditions(job: Object) -> list[Object]:
     found: list[Object] = job["status"].get("conditions", [])
     return found
+
+
+def _owner(job: Object) -> Object:
+    metadata = job["metadata"]
+    identity = {"name": metadata["name"], "uid": metadata["uid"]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "controller": True,
+        "blockOwnerDeletion": True,
+        **identity,
+    }
 
 
 def _selected(one: Object, selector: str) -> bool:

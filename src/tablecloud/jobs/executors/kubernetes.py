@@ -151,12 +151,12 @@ class KubernetesExecutor:
         return self._snapshot
 
     def _list(self, method: Callable[..., Any], selector: str, namespace: str) -> list[Document]:
-        answer = self._call(method, namespace, label_selector=selector, _preload_content=False)
-        items: list[Document] = json.loads(answer.data)["items"]
+        answer = self._call(method, namespace, label_selector=selector)
+        items: list[Document] = json.loads(answer)["items"]
         return items
 
     def _call(self, method: Callable[..., Any], *args: Any, ignore: int = 0, **options: Any) -> Any:
-        """Call the API; None for the status that is no error here.
+        """Call the API and return the body of its answer; `ignore` is a status that is no error here.
 
         Raises:
             ExecutorError: it refused, or did not answer.
@@ -165,16 +165,19 @@ class KubernetesExecutor:
         from urllib3.exceptions import HTTPError
 
         try:
-            return method(*args, _request_timeout=_REQUEST_SECONDS, **options)
+            # Raw answers: those that are used are small parts of documents that cost much to model.
+            answer = method(*args, _request_timeout=_REQUEST_SECONDS, _preload_content=False, **options)
+            status, body = answer.status, answer.data
         except ApiException as error:
-            if ignore and error.status == ignore:
-                return None
-            raise ExecutorError(f"Kubernetes refused {method.__name__}: {_reason(error)}") from error
+            status, body = error.status, error.body
         except HTTPError as error:
             raise ExecutorError(
                 f"Kubernetes does not answer: {type(error).__name__}",
                 hint="the jobs go on; the service asks again",
             ) from error
+        if status >= 400 and status != ignore:
+            raise ExecutorError(f"Kubernetes refused {method.__name__}: {_reason(status, body)}")
+        return body
 
 
 def _connect(context: str) -> tuple[Any, Any]:
@@ -210,12 +213,12 @@ def _connect(context: str) -> tuple[Any, Any]:
     return client.BatchV1Api(connection), client.CoreV1Api(connection)
 
 
-def _reason(error: Any) -> str:
+def _reason(status: int, body: str | bytes | None) -> str:
     """Return the API's own message, which says more than its status."""
     try:
-        return str(json.loads(error.body)["message"])
-    except (TypeError, ValueError, KeyError):
-        return f"{error.status} {error.reason}"
+        return str(json.loads(body or "")["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"status {status}"
 
 
 def _by_attempt(items: list[Document]) -> dict[str, list[Document]]:
