@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 from process_bench import Bench
+from ray_cluster import RayCluster
+from ray_cluster import ray_cluster as ray_cluster
 
 from tablecloud.jobs.executors import Executor
 from tablecloud.jobs.executors.process import ProcessExecutor
 
 
-@pytest.fixture(params=["process", "kubernetes"])
+@pytest.fixture(params=["process", "kubernetes", pytest.param("ray", marks=pytest.mark.slow)])
 def kind(request: pytest.FixtureRequest) -> str:
     """The name of the executor that a test runs on."""
     return str(request.param)
@@ -38,6 +40,14 @@ def kubernetes_executor(
     monkeypatch.setenv("KUBECONFIG", str(server.config(tmp_path)))
     yield lambda root: KubernetesExecutor(root, KubernetesSettings(image="tablecloud:test"))
     server.close()
+
+
+@pytest.fixture
+def ray_executor(ray_cluster: RayCluster) -> Callable[[Path], Executor]:
+    from tablecloud.jobs.executors.ray import RayExecutor, RaySettings
+
+    settings = RaySettings(address=ray_cluster.address, python=ray_cluster.python)
+    return lambda root: RayExecutor(root, settings)
 
 
 @pytest.fixture

@@ -94,7 +94,8 @@ def test_the_end_of_the_primary_ends_the_others(bench: Bench) -> None:
         "worker-replica-1",
     ]
     assert (seen.replicas[0].exit_code, seen.replicas[0].stopped) == (0, False)
-    assert all(replica.stopped for replica in seen.replicas[1:])
+    # In a cluster the primary may be over before another replica's machine is there.
+    assert all(replica.stopped or replica.started is None for replica in seen.replicas[1:])
 
 
 def test_a_worker_that_ends_well_ends_nothing(bench: Bench) -> None:

@@ -194,11 +194,9 @@ def _connect(context: str) -> tuple[Any, Any]:
         try:
             if context:
                 raise config.ConfigException
-            config.load_incluster_config(  # type: ignore[no-untyped-call]
-                client_configuration=settings
-            )
+            config.load_incluster_config(client_configuration=settings)
         except config.ConfigException:
-            config.load_kube_config(  # type: ignore[no-untyped-call]
+            config.load_kube_config(
                 config_file=os.environ.get("KUBECONFIG"),  # the library reads it when it is imported
                 context=context or None,
                 client_configuration=settings,
