@@ -34,7 +34,8 @@ def kubernetes_executor(
     pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
     from kube_server import KubeServer
 
-    from tablecloud.jobs.executors.kubernetes import KubernetesExecutor, KubernetesSettings
+    from tablecloud.jobs.executors.kubernetes import KubernetesExecutor
+    from tablecloud.jobs.executors.kubernetes_objects import KubernetesSettings
 
     server = KubeServer()
     monkeypatch.setenv("KUBECONFIG", str(server.config(tmp_path)))

@@ -203,6 +203,7 @@ def _add_ml(parser: Parser) -> None:
     serve.add_argument(
         "--drain", action="store_true", default=False, help="at the end, wait for running jobs"
     )
+    _add_executors(serve)
     status = _command(actions, "status", "say whether it runs, where, and how many jobs it has")
     stop = _command(actions, "stop", "stop it; running jobs go on")
     stop.add_argument("--drain", action="store_true", default=False, help="let running jobs end first")
@@ -212,6 +213,28 @@ def _add_ml(parser: Parser) -> None:
     logs.add_argument("-f", "--follow", action="store_true", default=False, help="go on until the job ends")
     for action in (serve, status, stop, logs):
         _add_settings(action, only=SERVED)
+
+
+def _add_executors(serve: Parser) -> None:
+    group = serve.add_argument_group("where jobs run; see docs/executors.md")
+    group.add_argument(
+        "--executor",
+        choices=("process", "ray", "kubernetes"),
+        default="process",
+        help="(default: %(default)s)",
+    )
+    group.add_argument(
+        "--replica-cpus", type=float, default=None, help="most processors that one replica asks a cluster for"
+    )
+    group.add_argument("--ray-address", default="", metavar="URL", help="of the dashboard, with port 8265")
+    group.add_argument("--ray-python", default="", metavar="FILE", help="the cluster's own interpreter")
+    group.add_argument(
+        "--kubernetes-image", default="", metavar="IMAGE", help="one that has this installation"
+    )
+    group.add_argument("--kubernetes-volume", default="", metavar="CLAIM", help="that holds the state folder")
+    group.add_argument("--kubernetes-namespace", default="", metavar="NAME", help="(default: default)")
+    group.add_argument("--kubernetes-context", default="", metavar="NAME", help="of the kubeconfig file")
+    group.add_argument("--kubernetes-service-account", default="", metavar="NAME", help="of the pods")
 
 
 def _add_settings(parser: Parser, *, only: Sequence[str] = (), hidden: bool = False) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import ipaddress
+import math
 import os
 import secrets
 import signal
@@ -18,13 +19,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tablecloud
 from tablecloud.errors import JobError, SettingError, TablecloudError
 from tablecloud.jobs.daemon import ServerState, announce_ready, process_start, read_state, state_as_json
+from tablecloud.jobs.executors.choice import ExecutorChoice, make_executor
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -47,6 +49,8 @@ class ServerSettings:
     """JSON file of who may do what; wanted on any address that others can reach."""
     drain: bool = False
     """Let running jobs end before the process does."""
+    executor: ExecutorChoice = field(default_factory=ExecutorChoice)
+    """Where jobs run."""
 
 
 def serve(settings: ServerSettings, *, on_ready: Callable[[ServerState], None] | None = None) -> None:
@@ -81,7 +85,16 @@ def _serve_on(
         principals = local_principals(token)
     else:
         principals = load_principals(settings.principals, token)
-    service = JobService(ServiceSettings(root=settings.root))
+    # What a cluster has is the cluster's to know: jobs wait for it there.
+    elsewhere = settings.executor.queues_itself
+    service = JobService(
+        ServiceSettings(
+            root=settings.root,
+            cpus=math.inf if elsewhere else None,
+            memory_bytes=sys.maxsize if elsewhere else None,
+        ),
+        executor=make_executor(settings.executor, settings.root),
+    )
     service.start()
     drain = settings.drain
     state_file = settings.root / "server.json"
