@@ -6,24 +6,37 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from programs import program_layout
+from crashing_service import make_service
+from kube_server import KubeServer
 
 from tablecloud.jobs.model import State
-from tablecloud.jobs.service import JobService, ServiceSettings
 
 PROGRAM = Path(__file__).parents[1] / "support" / "crashing_service.py"
 
 
+@pytest.fixture
+def kube() -> Iterator[KubeServer]:
+    pytest.importorskip("kubernetes", reason="the extra `kubernetes` is not installed")
+    server = KubeServer()
+    yield server
+    server.close()
+
+
 @pytest.mark.slow
-def test_kill_the_server_at_any_moment(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["process", "kubernetes"])
+def test_kill_the_server_at_any_moment(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    if kind == "kubernetes":
+        monkeypatch.setenv("KUBECONFIG", str(request.getfixturevalue("kube").config(tmp_path)))
     acknowledged: list[str] = []
     for generation, lines in enumerate((1, 4, 9, 12, 2)):
-        acknowledged += serve_until_killed(tmp_path, generation, lines)
-    settings = ServiceSettings(root=tmp_path / "state", cpus=3.0, grace_seconds=0.2)
-    service = JobService(settings, layout=program_layout(settings))
+        acknowledged += serve_until_killed(tmp_path, generation, lines, kind)
+    service = make_service(tmp_path, kind)
     service.start()
     try:
         until = time.monotonic() + 60
@@ -45,10 +58,10 @@ def test_kill_the_server_at_any_moment(tmp_path: Path) -> None:
         service.stop()
 
 
-def serve_until_killed(root: Path, generation: int, lines: int) -> list[str]:
+def serve_until_killed(root: Path, generation: int, lines: int, kind: str) -> list[str]:
     """Run a server until it has acknowledged some creates, then kill it without warning."""
     server = subprocess.Popen(
-        [sys.executable, str(PROGRAM), str(root), str(generation)],
+        [sys.executable, str(PROGRAM), str(root), str(generation), kind],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
