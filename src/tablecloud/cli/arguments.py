@@ -203,6 +203,12 @@ def _add_ml(parser: Parser) -> None:
     serve.add_argument(
         "--drain", action="store_true", default=False, help="at the end, wait for running jobs"
     )
+    serve.add_argument(
+        "--store", metavar="URL", default="", help="postgresql://… of a store that several servers share"
+    )
+    serve.add_argument(
+        "--server-name", metavar="NAME", default="", help="of this one of them (default: the machine's)"
+    )
     _add_executors(serve)
     status = _command(actions, "status", "say whether it runs, where, and how many jobs it has")
     stop = _command(actions, "stop", "stop it; running jobs go on")

@@ -40,6 +40,8 @@ def _serve(given: Namespace, settings: Settings) -> int:
             principals=Path(given.principals).expanduser() if given.principals else None,
             drain=given.drain,
             executor=_executor(given),
+            store=given.store,
+            name=given.server_name,
         ),
         on_ready=ready,
     )

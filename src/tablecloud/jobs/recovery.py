@@ -24,6 +24,7 @@ def recover(store: Store, attempts: Attempts) -> None:
     Raises:
         JobError: the store cannot be read.
     """
+    attempts.forget()
     for job in store.active():
         # An executor that is out of order now is asked again by the scheduler; it must not prevent the start.
         with contextlib.suppress(JobError, OSError):

@@ -12,6 +12,7 @@ import fcntl
 import ipaddress
 import math
 import os
+import re
 import secrets
 import signal
 import socket
@@ -51,6 +52,17 @@ class ServerSettings:
     """Let running jobs end before the process does."""
     executor: ExecutorChoice = field(default_factory=ExecutorChoice)
     """Where jobs run."""
+    store: str = ""
+    """`postgresql://…` of a store that several servers share; empty is a file below the root."""
+    name: str = ""
+    """Of this server, where several share a store; empty is the machine's."""
+
+    @property
+    def home(self) -> Path:
+        """The folder of what is this server's own: its locks, and where it listens."""
+        if not self.store:
+            return self.root
+        return self.root / "servers" / (self.name or socket.gethostname())
 
 
 def serve(settings: ServerSettings, *, on_ready: Callable[[ServerState], None] | None = None) -> None:
@@ -61,13 +73,16 @@ def serve(settings: ServerSettings, *, on_ready: Callable[[ServerState], None] |
         on_ready: called once requests are answered and `server.json` is written.
 
     Raises:
-        SettingError: the address is open to others and no principals file is given, or that file is unusable.
+        SettingError: the address is open to others and no principals file is given, that file is unusable, or
+            the name or the store's address is.
         JobError: another server has this root, the port is in use, or the state file is broken.
     """
     _check_reachability(settings)
+    _check_name(settings)
     settings.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _only_server(settings.root):
-        (settings.root / "server.json").unlink(missing_ok=True)  # of a server that was killed
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _only_server(settings.home):
+        (settings.home / "server.json").unlink(missing_ok=True)  # of a server that was killed
         with _listen(settings.host, settings.port) as listener:
             _serve_on(listener, settings, on_ready)
 
@@ -94,10 +109,12 @@ def _serve_on(
             memory_bytes=sys.maxsize if elsewhere else None,
         ),
         executor=make_executor(settings.executor, settings.root),
+        store_url=settings.store,
+        home=settings.home,
     )
     service.start()
     drain = settings.drain
-    state_file = settings.root / "server.json"
+    state_file = settings.home / "server.json"
 
     def started() -> None:
         state = _state(listener, token_file)
@@ -153,6 +170,17 @@ def _run(app: ASGIApp, listener: socket.socket, started: Callable[[], None]) -> 
         for number, handler in before.items():
             signal.signal(number, handler)
     return signal.SIGUSR1 in asked
+
+
+def _check_name(settings: ServerSettings) -> None:
+    if settings.name and not settings.store:
+        raise SettingError(
+            "--server-name has no meaning without --store", hint="one server of a root needs no name"
+        )
+    if not re.fullmatch(r"[\w.-]*", settings.name) or settings.name.startswith("."):
+        raise SettingError(
+            f"{settings.name!r} is no name for a server", hint="use letters, digits, dots and dashes"
+        )
 
 
 def _check_reachability(settings: ServerSettings) -> None:
