@@ -11,16 +11,18 @@ from tablecloud.jobs.executors.choice import ExecutorChoice, make_executor
 from tablecloud.jobs.service import JobService, NewJob, ServiceSettings
 
 
-def make_service(root: Path, kind: str) -> JobService:
+def make_service(root: Path, kind: str = "process", *, store_url: str = "", name: str = "") -> JobService:
     """The service that is killed, and the one that finds what it left."""
     settings = ServiceSettings(root=root / "state", cpus=3.0, grace_seconds=0.2)
     choice = ExecutorChoice(kind=kind, kubernetes_image="tablecloud:test" if kind == "kubernetes" else "")
     executor = make_executor(choice, settings.root)
-    return JobService(settings, layout=program_layout(settings), executor=executor)
+    home = settings.root / "servers" / name if name else None
+    layout = program_layout(settings)
+    return JobService(settings, layout=layout, executor=executor, store_url=store_url, home=home)
 
 
-def main(root: Path, generation: str, kind: str) -> None:
-    service = make_service(root, kind)
+def main(root: Path, generation: str, kind: str, store_url: str, name: str) -> None:
+    service = make_service(root, kind, store_url=store_url, name=name)
     service.start()
     for number in range(12):
         job_id = f"g{generation}_{number}"
@@ -31,4 +33,4 @@ def main(root: Path, generation: str, kind: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(Path(sys.argv[1]), *sys.argv[2:])
