@@ -126,6 +126,14 @@ class Runtime:
         self._authorize().assign(local.url, bearer_file(local.token_file))
         return local.url
 
+    def shown_root(self, resource: Resource) -> str:
+        """Return where the calls of a resource go, as EXPLAIN shows it; starts nothing."""
+        service = f"{resource.provider}.{resource.service}"
+        given = self.settings.endpoints.get(service)
+        if given is None and service in self.settings.embedded:
+            return f"⟨{service} on this machine⟩"
+        return given or resource.root_url
+
     def close(self) -> None:
         """End every call and connection; safe when repeated."""
         with self._lock:
@@ -228,6 +236,7 @@ class Session:
         return Engine(
             transport=self.runtime.transport,
             root_url=self.runtime.root_url,
+            shown_root=self.runtime.shown_root,
             policy=settings.retry,
             database=database,
             cancellation=cancellation,

@@ -1,7 +1,7 @@
 """A Kubernetes API server, Job controller and node in one process, keeping the rules that matter to a client.
 
-Names are unique (409), every change gets a new resourceVersion and is watched, deletion with finalizers or a
-grace period takes time, a Job's pods hold a finalizer until the Job has counted them. Pods are processes of
+Names are unique (409), every change gets a new resourceVersion, deletion with finalizers or a grace period
+takes time, a Job's pods hold a finalizer until the Job has counted them. Pods are processes of
 this machine; images and volumes are taken for granted unless a test says otherwise.
 """
 
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-import queue
 import signal
 import subprocess
 import threading
@@ -51,9 +49,6 @@ class KubeServer:
         self.lock = threading.RLock()
         self.objects: dict[tuple[str, str, str], Object] = {}
         self.version = 100
-        self.oldest_watched = 0
-        self.history: list[tuple[int, str, str, Object]] = []
-        self.watchers: list[queue.SimpleQueue[tuple[str, str, Object] | None]] = []
         self.requests: list[str] = []
         self.broken_image = ""
         """Images of this name cannot be pulled."""
@@ -75,8 +70,6 @@ class KubeServer:
 
     def close(self) -> None:
         self.held, self.dead_nodes = True, False
-        for watcher in self.watchers:
-            watcher.put(None)
         for name in list(self.processes):
             self.kill(name)
         for thread in self._threads:
@@ -119,7 +112,7 @@ class KubeServer:
                 "message": "Eviction API: evicting",
             }
             pod["status"].setdefault("conditions", []).append(condition)
-            self._changed("MODIFIED", "pods", pod)
+            self._changed(pod)
             self.delete("pods", pod["metadata"]["namespace"], name, {})
 
     def run_out_of_memory(self, name: str) -> None:
@@ -161,7 +154,7 @@ class KubeServer:
             }
             made.setdefault("status", {})
             self.objects[kind, namespace, name] = made
-            self._changed("ADDED", kind, made)
+            self._changed(made)
             if kind == "jobs":
                 self._make_pods(made)
             return made
@@ -197,30 +190,15 @@ class KubeServer:
                 self._remove(kind, found)
             return found
 
-    def watch(self, kind: str, since: int) -> queue.SimpleQueue[tuple[str, str, Object] | None]:
-        with self.lock:
-            if since < self.oldest_watched:
-                raise Refusal(410, "Expired", f"too old resource version: {since}")
-            events: queue.SimpleQueue[tuple[str, str, Object] | None] = queue.SimpleQueue()
-            for version, event, found, one in self.history:
-                if version > since:
-                    events.put((event, found, one))
-            self.watchers.append(events)
-            return events
-
-    def _changed(self, event: str, kind: str, one: Object) -> None:
+    def _changed(self, one: Object) -> None:
         self.version += 1
         one["metadata"]["resourceVersion"] = str(self.version)
-        seen = copy.deepcopy(one)
-        self.history.append((self.version, event, kind, seen))
-        for watcher in self.watchers:
-            watcher.put((event, kind, seen))
 
     def _remove(self, kind: str, one: Object) -> None:
         metadata = one["metadata"]
         if self.objects.pop((kind, metadata["namespace"], metadata["name"]), None) is None:
             return
-        self._changed("DELETED", kind, one)
+        self._changed(one)
         for owner in metadata.get("ownerReferences", ()):
             self._collect(metadata["namespace"], owner["name"])
 
@@ -268,14 +246,14 @@ class KubeServer:
             elif status["succeeded"] == job["spec"]["completions"]:
                 self._finish(job, "Complete", "", "")
         pod["metadata"]["finalizers"] = []
-        self._changed("MODIFIED", "pods", pod)
+        self._changed(pod)
         if "deletionTimestamp" in pod["metadata"]:
             self._remove("pods", pod)
 
     def _finish(self, job: Object, kind: str, reason: str, message: str) -> None:
         condition = {"type": kind, "status": "True", "reason": reason, "message": message}
         job["status"].setdefault("conditions", []).append(condition)
-        self._changed("MODIFIED", "jobs", job)
+        self._changed(job)
 
     def _pods_of(self, job: Object) -> list[Object]:
         name = job["metadata"]["name"]
@@ -290,7 +268,7 @@ class KubeServer:
         pods = self._pods_of(job)
         if policy == "Foreground" and pods:
             job["metadata"]["finalizers"] = [FOREGROUND]
-            self._changed("MODIFIED", "jobs", job)
+            self._changed(job)
         else:
             self._remove("jobs", job)
         if policy != "Orphan":
@@ -312,7 +290,7 @@ class KubeServer:
         until = time.monotonic() + seconds
         pod["metadata"].setdefault("deletionTimestamp", _now())
         pod["kill at"] = min(until, pod.get("kill at", until))
-        self._changed("MODIFIED", "pods", pod)
+        self._changed(pod)
         process = self.processes.get(pod["metadata"]["name"])
         if pod["status"]["phase"] in ("Succeeded", "Failed") and not pod["metadata"]["finalizers"]:
             self._remove("pods", pod)
@@ -330,7 +308,7 @@ class KubeServer:
                 if not self.held and not pod["status"].get("containerStatuses"):
                     waiting = {"reason": "ImagePullBackOff", "message": f"cannot pull {container['image']}"}
                     pod["status"]["containerStatuses"] = [{"name": "replica", "state": {"waiting": waiting}}]
-                    self._changed("MODIFIED", "pods", pod)
+                    self._changed(pod)
             time.sleep(0.01)
         process = self._start_container(pod, container)
         if process is None:
@@ -359,7 +337,7 @@ class KubeServer:
             pod["status"]["phase"] = "Running"
             running = {"state": {"running": {"startedAt": _now()}}, "name": "replica"}
             pod["status"]["containerStatuses"] = [running]
-            self._changed("MODIFIED", "pods", pod)
+            self._changed(pod)
             return process
 
     def _end_pod(self, pod: Object, status: int) -> None:
@@ -371,7 +349,7 @@ class KubeServer:
         pod["status"]["containerStatuses"] = [{"name": "replica", "state": ended}]
         self.processes.pop(pod["metadata"]["name"], None)
         if ("pods", pod["metadata"]["namespace"], pod["metadata"]["name"]) in self.objects:
-            self._changed("MODIFIED", "pods", pod)
+            self._changed(pod)
             self._count(pod)
 
 
@@ -438,9 +416,6 @@ def _handler(server: KubeServer) -> type[BaseHTTPRequestHandler]:
             query = {name: values[-1] for name, values in parse_qs(url.query).items()}
             try:
                 kind, namespace, name = _route(url.path)
-                if query.get("watch") in ("1", "true", "True"):
-                    self._stream(server.watch(kind, int(query.get("resourceVersion", 0))), kind, query)
-                    return
                 with server.lock:
                     document = _do(server, method, kind, namespace, name, query, json.loads(body or b"{}"))
                     data = json.dumps(document).encode()
@@ -454,24 +429,6 @@ def _handler(server: KubeServer) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
-
-        def _stream(self, events: Any, kind: str, query: dict[str, str]) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.close_connection = True
-            until = time.monotonic() + float(query.get("timeoutSeconds", 60))
-            while (left := until - time.monotonic()) > 0:
-                try:
-                    event = events.get(timeout=left)
-                except queue.Empty:
-                    return
-                if event is None:
-                    return
-                if event[1] == kind and _selected(event[2], query.get("labelSelector", "")):
-                    line = {"type": event[0], "object": _visible(event[2])}
-                    self.wfile.write(json.dumps(line).encode() + b"\n")
-                    self.wfile.flush()
 
     return Handler
 
@@ -502,8 +459,3 @@ def _do(
         return _visible(server.read(kind, namespace, name))
     found = server.list(kind, namespace, query.get("labelSelector", ""))
     return found | {"items": [_visible(one) for one in found["items"]]}
-
-
-def environment_of(config: Path) -> dict[str, str]:
-    """The environment in which a client finds the server."""
-    return {**os.environ, "KUBECONFIG": str(config)}

@@ -61,6 +61,8 @@ class Engine:
     transport: Transport
     root_url: Callable[[Resource], str]
     """Where a resource's service is; called at the first call, for it may have to start the service."""
+    shown_root: Callable[[Resource], str] = lambda resource: resource.root_url
+    """The same as people read it in EXPLAIN; starts nothing."""
     policy: RetryPolicy
     clock: Clock = field(default_factory=SystemClock)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)

@@ -24,6 +24,7 @@ from tablecloud.jobs.executors import Executor
 from tablecloud.jobs.executors.processes import WakePipe
 from tablecloud.jobs.journal import Journal, Log
 from tablecloud.jobs.model import Job, JobEvent, LogEntry, NewJob, StoredPolicy
+from tablecloud.jobs.models.service import ModelService
 from tablecloud.jobs.recovery import recover
 from tablecloud.jobs.scheduler import Scheduler, machine_capacity
 from tablecloud.jobs.settings import ServiceSettings
@@ -50,6 +51,7 @@ class _Parts:
     store: Store
     scheduler: Scheduler
     journal: Journal
+    models: ModelService
     give_up_turn: Callable[[], None]
 
 
@@ -104,6 +106,9 @@ class JobService:
             store = self._open_store()
             undo.callback(store.close)
             self._running = self._assemble(lock, bell, store)
+            undo.callback(self._running.models.stop)
+            if not self._store_url:
+                self._running.models.start()  # else it comes with the turn: others may be at them
             self._running.scheduler.start()
             undo.pop_all()
 
@@ -119,11 +124,21 @@ class JobService:
         with self._stopping:
             if self._running is not parts:
                 return
+            parts.models.stop()
             parts.store.close()
             parts.give_up_turn()
             parts.bell.close()
             os.close(parts.lock)
             self._running = None
+
+    @property
+    def models(self) -> ModelService:
+        """The models, while the service runs.
+
+        Raises:
+            ServiceNotRunning: it does not.
+        """
+        return self._parts().models
 
     def create(self, new: NewJob) -> Future[Job]:
         """Write a new job; the future is done when it is on disk, or holds `JobExists`.
@@ -239,7 +254,20 @@ class JobService:
             settings=settings,
             clock=self._clock,
         )
+        models = ModelService(
+            store,
+            root=settings.root,
+            serving=settings.serving,
+            offline=settings.offline,
+            clock=self._clock,
+        )
         turn, give_up_turn = self._turn()
+
+        def take_up() -> None:
+            recover(store, attempts)
+            if self._store_url:
+                models.start()
+
         scheduler = Scheduler(
             store=store,
             attempts=attempts,
@@ -249,7 +277,7 @@ class JobService:
             bell=bell,
             clock=self._clock,
             turn=turn,
-            on_turn=lambda: recover(store, attempts),
+            on_turn=take_up,
         )
         return _Parts(
             lock=lock,
@@ -257,6 +285,7 @@ class JobService:
             store=store,
             scheduler=scheduler,
             journal=journal,
+            models=models,
             give_up_turn=give_up_turn,
         )
 

@@ -77,7 +77,7 @@ class PostgresConnection:
             if statement == sql.BEGIN:
                 self._connection.execute("BEGIN")
                 return self._connection.execute(translate(_WAIT_TO_WRITE), {"lock": _WRITER_LOCK})
-            return self._connection.execute(translate(statement), values or None)
+            return self._connection.execute(translate(statement), values)
         except psycopg.Error as error:
             raise _as_sqlite(error) from error
 
