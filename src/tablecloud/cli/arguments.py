@@ -123,7 +123,12 @@ _SCRIPT_FLAGS = (
     "--keep-going",
 )
 _SERVICE_FLAGS = ("--host", "--port", "--principals", "--drain", "--project", "--follow")
-_COMMAND_FLAGS = ("--help", "--version", "--configfile", "--out", *_SCRIPT_FLAGS, *_SERVICE_FLAGS)
+_PLACE_FLAGS = ("--store", "--server-name", "--executor", "--replica-cpus", "--ray-address", "--ray-python")
+_KUBERNETES_FLAGS = tuple(
+    f"--kubernetes-{name}" for name in ("image", "volume", "namespace", "context", "service-account")
+)
+_SERVE_FLAGS = (*_SERVICE_FLAGS, *_PLACE_FLAGS, *_KUBERNETES_FLAGS)
+_COMMAND_FLAGS = ("--help", "--version", "--configfile", "--out", *_SCRIPT_FLAGS, *_SERVE_FLAGS)
 
 
 def _known_flags() -> dict[str, None]:

@@ -1,4 +1,4 @@
-"""The Ray executor against a dashboard of our own for what goes wrong, and a real cluster for what Ray does."""
+"""The Ray executor against a dashboard of our own for what goes wrong, and a real cluster for what works."""
 
 from __future__ import annotations
 
