@@ -62,7 +62,13 @@ def test_either_server_answers_and_a_killed_one_is_not_missed(
     own = {**environment, "TABLECLOUD_ROOT": str(tmp_path), "KUBECONFIG": str(kube.config(tmp_path))}
     servers = [Server(tmp_path, own, "--store", postgres, "--server-name", name) for name in "ab"]
     archive = wheel(tmp_path, "trainer", modules={"task": "import time; print('trained'); time.sleep(1)"})
-    training = {"packageUris": [str(archive)], "pythonModule": "trainer.task", "region": "us-central1"}
+    training = {
+        "packageUris": [str(archive)],
+        "pythonModule": "trainer.task",
+        "region": "us-central1",
+        "runtimeVersion": "2.11",
+        "pythonVersion": "3.7",
+    }
     for number in range(4):
         job = {"jobId": f"job_{number}", "trainingInput": training}
         servers[number % 2].call("jobs", job)

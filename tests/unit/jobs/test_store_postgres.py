@@ -15,6 +15,7 @@ from tablecloud.jobs.moves import Claim, Move
 from tablecloud.jobs.store import Store
 from tablecloud.jobs.store_postgres import PostgresConnection, PostgresDatabase, PostgresTurn, translate
 
+pytest.importorskip("psycopg", reason="the extra `postgres` is not installed")
 NOW = 1_700_000_000.25
 
 
