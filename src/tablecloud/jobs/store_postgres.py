@@ -86,7 +86,7 @@ class PostgresConnection:
         """Whether a transaction is open, a failed one included."""
         from psycopg.pq import TransactionStatus
 
-        return self._connection.info.transaction_status != TransactionStatus.IDLE
+        return bool(self._connection.info.transaction_status != TransactionStatus.IDLE)
 
     def close(self) -> None:
         """Close it; safe to call twice."""
