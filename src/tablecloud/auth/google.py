@@ -5,26 +5,24 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from tablecloud.auth.credentials import read_file
+from tablecloud.auth.exchange import ask, check_address, form_request, run_program
 from tablecloud.auth.tokens import Fetched, TokenSource
 from tablecloud.clock import Clock
-from tablecloud.errors import CredentialError, RemoteError
-from tablecloud.rest.messages import Conversation, Pause, Request
-from tablecloud.rest.retry import RetryPolicy, attempt
+from tablecloud.errors import CredentialError
+from tablecloud.rest.messages import Conversation, Request
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 _TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 _METADATA = "metadata.google.internal"
-_GCLOUD_SECONDS = 30.0
 _GCLOUD_TOKEN_LIFE = 1800.0
 
 
 class Key(msgspec.Struct, kw_only=True):
-    """A credentials file of Google: a service account's key or a user's refresh token."""
+    """A credentials file of Google: a service account's key, a user's refresh token, or a way to either."""
 
     type: str = ""
     client_email: str = ""
@@ -34,16 +32,13 @@ class Key(msgspec.Struct, kw_only=True):
     client_id: str = ""
     client_secret: str = ""
     refresh_token: str = ""
+    quota_project_id: str = ""
+    service_account_impersonation_url: str = ""
+    delegates: tuple[str, ...] = ()
+    source_credentials: msgspec.Raw = msgspec.Raw(b"{}")
 
     def __repr__(self) -> str:
         return f"Key(type={self.type!r})"
-
-
-class _Answer(msgspec.Struct):
-    """What a token endpoint answers."""
-
-    access_token: str
-    expires_in: float = 3600.0
 
 
 def key_source(provider: str, text: str, *, scopes: tuple[str, ...], sub: str, clock: Clock) -> TokenSource:
@@ -58,9 +53,9 @@ def key_source(provider: str, text: str, *, scopes: tuple[str, ...], sub: str, c
         raise CredentialError(
             f"the credentials of {provider} are not the JSON of a Google key file"
         ) from None
-    if not _safe_address(key.token_uri):
-        raise CredentialError(f"the credentials of {provider} name a token address that is not https")
-    wanted = " ".join(scopes or (CLOUD_PLATFORM,))
+    check_address(provider, key.token_uri)
+    scopes = scopes or (CLOUD_PLATFORM,)
+    wanted = " ".join(scopes)
     if key.type == "service_account" and key.client_email and key.private_key:
         return TokenSource(
             key=f"service_account {key.client_email} {key.private_key_id} {key.token_uri} {sub} {wanted}",
@@ -70,7 +65,20 @@ def key_source(provider: str, text: str, *, scopes: tuple[str, ...], sub: str, c
         return TokenSource(
             key=f"authorized_user {key.client_id} {key.refresh_token} {key.token_uri}",
             fetch=lambda: _exchange_refresh_token(provider, key),
+            # A user belongs to no project: Google wants to know whose quota the calls use.
+            headers=(("x-goog-user-project", key.quota_project_id),) if key.quota_project_id else (),
         )
+    if key.type == "external_account":
+        from tablecloud.auth.google_federation import external_source
+
+        return external_source(provider, text, scopes, clock)
+    if key.type == "impersonated_service_account" and key.service_account_impersonation_url:
+        from tablecloud.auth.google_federation import acting_source
+
+        inner = bytes(key.source_credentials).decode()
+        base = key_source(provider, inner, scopes=(), sub="", clock=clock)
+        url = key.service_account_impersonation_url
+        return acting_source(provider, base, url, key.delegates, scopes, clock)
     raise CredentialError(
         f"the credentials of {provider} are of the type '{key.type[:40]}', or incomplete",
         hint="use a service account key or `gcloud auth application-default login`",
@@ -109,7 +117,7 @@ def metadata_source(provider: str, environ: Mapping[str, str]) -> TokenSource:
         method_id="metadata token",
         anonymous=True,
     )
-    return TokenSource(key=f"metadata {host}", fetch=lambda: _ask(provider, request))
+    return TokenSource(key=f"metadata {host}", fetch=lambda: ask(provider, request))
 
 
 def gcloud_source(provider: str) -> TokenSource:
@@ -144,18 +152,11 @@ def _on_google(environ: Mapping[str, str]) -> bool:
         return False
 
 
-def _safe_address(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (
-        parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
-    )
-
-
 def _exchange_key(provider: str, key: Key, scopes: str, sub: str, clock: Clock) -> Conversation[Fetched]:
     """Trade a signed statement for a token (RFC 7523)."""
     assertion = sign_assertion(provider, key, scopes, sub, int(clock.now()))
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
-    return (yield from _ask(provider, _form_request(key.token_uri, form, (assertion,))))
+    return (yield from ask(provider, form_request(key.token_uri, form, (assertion,))))
 
 
 def _exchange_refresh_token(provider: str, key: Key) -> Conversation[Fetched]:
@@ -166,36 +167,8 @@ def _exchange_refresh_token(provider: str, key: Key) -> Conversation[Fetched]:
         "refresh_token": key.refresh_token,
     }
     return (
-        yield from _ask(provider, _form_request(key.token_uri, form, (key.client_secret, key.refresh_token)))
+        yield from ask(provider, form_request(key.token_uri, form, (key.client_secret, key.refresh_token)))
     )
-
-
-def _form_request(url: str, form: Mapping[str, str], secrets: tuple[str, ...]) -> Request:
-    return Request(
-        http="POST",
-        url=url,
-        headers=(("Content-Type", "application/x-www-form-urlencoded"),),
-        body=urlencode(form).encode(),
-        method_id="token exchange",
-        anonymous=True,
-        repeatable=True,
-        secrets=tuple(secret for secret in secrets if secret),
-    )
-
-
-def _ask(provider: str, request: Request) -> Conversation[Fetched]:
-    try:
-        response = yield from attempt(request, RetryPolicy(tries=3, budget=30.0))
-        answer = msgspec.json.decode(response.body, type=_Answer)
-    except RemoteError as error:
-        raise CredentialError(
-            f"no token for {provider}: {error.message}", hint="check the credentials"
-        ) from error
-    except msgspec.MsgspecError:
-        raise CredentialError(
-            f"no token for {provider}: the token service's answer is not understood"
-        ) from None
-    return answer.access_token, answer.expires_in
 
 
 def sign_assertion(provider: str, key: Key, scopes: str, sub: str, now: int) -> str:
@@ -233,27 +206,6 @@ def _base64url(data: bytes) -> str:
 
 
 def _run_gcloud(provider: str, program: str) -> Conversation[Fetched]:
-    """Ask the gcloud command line. It takes a second: the thread goes on with other calls meanwhile."""
-    import subprocess
-
-    process = subprocess.Popen(
-        [program, "auth", "print-access-token"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        waited = 0.0
-        while process.poll() is None and waited < _GCLOUD_SECONDS:
-            yield Pause(0.05, "waiting for gcloud")
-            waited += 0.05
-        if process.poll() is None:
-            raise CredentialError(f"no token for {provider}: gcloud did not answer in {_GCLOUD_SECONDS:g} s")
-        token, complaint = process.communicate()
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-    if process.returncode != 0 or not token.strip():
-        line = next((text for text in complaint.splitlines() if text.strip()), "no reason given")
-        raise CredentialError(
-            f"no token for {provider}: gcloud failed: {line[:300]}", hint="run: gcloud auth login"
-        )
-    return token.strip(), _GCLOUD_TOKEN_LIFE
+    command = [program, "auth", "print-access-token"]
+    token = yield from run_program(provider, command, hint="run: gcloud auth login")
+    return token, _GCLOUD_TOKEN_LIFE

@@ -11,7 +11,7 @@ import msgspec
 
 from tablecloud.catalog.model import Resource, ServiceEntry
 from tablecloud.catalog.names import DocumentTitle, name_services
-from tablecloud.catalog.overlay import apply_overlay, read_overlay
+from tablecloud.catalog.overlay import apply_overlay, queries, read_overlay
 from tablecloud.catalog.readers.discovery import ServiceOutline, read_outline, read_resources
 from tablecloud.catalog.sources import (
     Progress,
@@ -103,12 +103,18 @@ def compile_service(source: Source, service: ServiceEntry) -> list[Resource]:
         DocumentError: the document or the overlay cannot be used.
     """
     file = Path(service.document)
-    resources = read_resources(read_document(file), file.name, provider=source.provider, service=service.name)
     overlay_path = overlay_file(source, file.name.partition(".")[0])
-    if overlay_path is None:
-        return resources
-    overlay = read_overlay(read_document(overlay_path), overlay_path.name)
-    return apply_overlay(overlay, resources) if overlay.version == service.version else resources
+    overlay = read_overlay(read_document(overlay_path), overlay_path.name) if overlay_path else None
+    if overlay is not None and overlay.version != service.version:
+        overlay = None
+    resources = read_resources(
+        read_document(file),
+        file.name,
+        provider=source.provider,
+        service=service.name,
+        queries=queries(overlay) if overlay else (),
+    )
+    return apply_overlay(overlay, resources) if overlay else resources
 
 
 def fill_service(connection: sqlite3.Connection, resources: Sequence[Resource]) -> None:

@@ -43,7 +43,7 @@ class Form(StrEnum):
 
 
 class Parameter(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """One value a method takes outside its body."""
+    """One value a method takes outside its body; for a query by POST, one field of it."""
 
     name: str
     """As SQL spells it: `projectsId`."""
@@ -78,10 +78,10 @@ class Column(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class Pagination(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """How a list says that there is more: a token in the body, sent back as a query parameter."""
+    """How a list says that there is more: a token in the response, sent back as a parameter."""
 
     request: str
-    """Wire name of the query parameter that takes the token."""
+    """Wire name of the parameter that takes the token."""
     response: tuple[str, ...]
     """Path of the token in the response; absent or empty means the end."""
     page_size: str = ""
@@ -164,8 +164,13 @@ class Method(Struct, frozen=True, array_like=True, omit_defaults=True):
 
     @property
     def read_only(self) -> bool:
-        """Whether sending it twice does no harm: a GET or a HEAD."""
-        return self.http in ("GET", "HEAD")
+        """Whether sending it twice does no harm: a GET, a HEAD, or a query by POST."""
+        return self.http in ("GET", "HEAD") or self.is_query
+
+    @property
+    def is_query(self) -> bool:
+        """Whether it is a POST that only reads: its parameters are its body."""
+        return self.verb is Verb.SELECT and any(p.location is Location.BODY for p in self.parameters)
 
 
 class Resource(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -188,6 +193,8 @@ class Resource(Struct, frozen=True, array_like=True, omit_defaults=True):
     """OAuth scopes of the service."""
     standing: dict[str, str] = {}
     """Query parameters of every call, by wire name: `prettyPrint=false` saves a third of the bytes."""
+    signing_service: str = ""
+    """Name of the service in signatures (AWS): `ec2`; empty where calls need none of that kind."""
 
     @property
     def id(self) -> str:

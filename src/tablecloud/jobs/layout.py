@@ -21,6 +21,7 @@ from tablecloud.jobs import packages
 from tablecloud.jobs.machines import TIERS, Machine, machine
 from tablecloud.jobs.model import AttemptSpec, Job, ReplicaSpec
 from tablecloud.jobs.storage import Storage
+from tablecloud.jobs.tuning.spec import is_tuning, read_spec
 
 _INHERITED = re.compile(
     r"PATH|HOME|LANG|LC_\w+|TZ|USER|LOGNAME|TMPDIR|LD_LIBRARY_PATH|CUDA_\w+|NVIDIA_\w+|OMP_NUM_THREADS"
@@ -99,11 +100,7 @@ def unsupported(document: Mapping[str, Any]) -> str | None:
     Parameters:
         document: the job's, with `trainingInput` or `predictionInput`.
     """
-    if "predictionInput" in document:
-        return "Batch prediction jobs are not run by this service yet."
     training = document.get("trainingInput", {})
-    if training.get("hyperparameters"):
-        return "Hyperparameter tuning is not run by this service yet."
     for role in ("master", "worker", "parameterServer", "evaluator"):
         if training.get(f"{role}Config", {}).get("imageUri"):
             return f"Custom containers are not run by this service yet ({role}Config.imageUri)."
@@ -115,6 +112,11 @@ def unsupported(document: Mapping[str, Any]) -> str | None:
     return f"The machine type {unknown[0]} is not known to this service." if unknown else None
 
 
+def inherited_environment() -> dict[str, str]:
+    """Return what every job sees of the server's own environment."""
+    return {name: value for name, value in os.environ.items() if _INHERITED.fullmatch(name)}
+
+
 def requirements(job: Job) -> Requirement:
     """Return what a job asks of the machine.
 
@@ -122,9 +124,11 @@ def requirements(job: Job) -> Requirement:
         UnsupportedJob: this version does not run it.
     """
     machines = [replica.machine for replica in _replicas(job.document)]
+    # The trials of a tuning job that run at once are admitted together.
+    times = read_spec(job.document).parallel_trials if is_tuning(job.document) else 1
     return Requirement(
-        cpus=sum(machine.cpus for machine in machines),
-        memory_bytes=sum(machine.memory_bytes for machine in machines),
+        cpus=times * sum(machine.cpus for machine in machines),
+        memory_bytes=times * sum(machine.memory_bytes for machine in machines),
     )
 
 
@@ -133,12 +137,15 @@ def build_attempt(job: Job, attempt: int, token: str, settings: AttemptSettings)
 
     Raises:
         UnsupportedJob: this version does not run the job.
+        BadParameter: it is a tuning job whose search breaks a rule.
         StorageError: an address of the job cannot be used.
     """
     storage = Storage(settings.root)
     training = job.document.get("trainingInput", {})
     folder = (settings.root / "attempts" / job.uid / str(attempt)).absolute()
     replicas = _replicas(job.document)
+    if is_tuning(job.document):
+        read_spec(job.document)  # what it cannot search must be found out now, not trial by trial
     if job_dir := training.get("jobDir"):
         storage.check_writable(job_dir)
     shared = _shared_environment(job, training, storage, folder)
@@ -219,7 +226,7 @@ def _shared_environment(
     job: Job, training: Mapping[str, Any], storage: Storage, folder: Path
 ) -> dict[str, str]:
     """Return what all replicas of a job find in their environment."""
-    environment = {name: value for name, value in os.environ.items() if _INHERITED.fullmatch(name)}
+    environment = inherited_environment()
     environment |= {
         "PATH": f"{folder / 'env' / 'bin'}:{environment.get('PATH', os.defpath)}",
         "PYTHONUNBUFFERED": "1",

@@ -13,7 +13,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from tablecloud.jobs.recovery import recover
 from tablecloud.jobs.scheduler import Scheduler, machine_capacity
 from tablecloud.jobs.settings import ServiceSettings
 from tablecloud.jobs.store import AlreadyFinished, JobExists, StaleRevision, Store, UnknownJob
+from tablecloud.jobs.studies.service import Studies
+from tablecloud.jobs.tuning.controller import Tuning
 
 __all__ = [
     "AlreadyFinished",
@@ -52,6 +54,7 @@ class _Parts:
     scheduler: Scheduler
     journal: Journal
     models: ModelService
+    studies: Studies
     give_up_turn: Callable[[], None]
 
 
@@ -162,6 +165,16 @@ class JobService:
         """Return the next jobs of a project after (create_time, job_id): newest first, ties by job id."""
         return self._parts().store.page(project, after=after, limit=limit)
 
+    @property
+    def settings(self) -> ServiceSettings:
+        """What the service was told."""
+        return self._settings
+
+    def is_active(self, uid: str) -> bool:
+        """Say whether there is a job of this uid that has not ended."""
+        job = self._parts().store.by_uid(uid)
+        return job is not None and not job.state.final
+
     def position(self, job: Job) -> int:
         """Return the 1-based place of a QUEUED job, 0 for any other. Contract: ml-jobs-service 5.4."""
         return self._parts().store.position(job)
@@ -228,6 +241,11 @@ class JobService:
         """
         return self._parts().store.set_policy(resource, document, expected_revision=expected_revision)
 
+    @property
+    def studies(self) -> Studies:
+        """The studies, whose trials clients run themselves."""
+        return self._parts().studies
+
     def project_number(self, project: str) -> int:
         """Return the number of a project: the digits themselves, else twelve digits derived from its id."""
         if project.isascii() and project.isdigit():
@@ -246,9 +264,18 @@ class JobService:
         settings = self._settings
         layout = self._layout or _layout_of(settings)
         journal = Journal(self._open_log or _logs_of(settings), self._clock)
+        executor = self._executor or _process_executor(settings)
         attempts = Attempts(
             store=store,
-            executor=self._executor or _process_executor(settings),
+            executor=executor,
+            layout=layout,
+            journal=journal,
+            settings=settings,
+            clock=self._clock,
+        )
+        tuning = Tuning(
+            store=store,
+            executor=executor,
             layout=layout,
             journal=journal,
             settings=settings,
@@ -278,6 +305,7 @@ class JobService:
             clock=self._clock,
             turn=turn,
             on_turn=take_up,
+            tuning=tuning,
         )
         return _Parts(
             lock=lock,
@@ -286,6 +314,7 @@ class JobService:
             scheduler=scheduler,
             journal=journal,
             models=models,
+            studies=Studies(store, self._clock),
             give_up_turn=give_up_turn,
         )
 
@@ -308,10 +337,18 @@ class JobService:
 
 def _layout_of(settings: ServiceSettings) -> Layout:
     from tablecloud.jobs import layout
+    from tablecloud.jobs.gcs.credentials import with_storage
+    from tablecloud.jobs.models.lookup import find_source
+    from tablecloud.jobs.prediction.layout import with_prediction
 
-    return Layout(
+    training = Layout(
         build=lambda job, attempt, token: layout.build_attempt(job, attempt, token, settings),
         requirements=layout.requirements,
+    )
+    every = with_prediction(training, settings, lambda name: find_source(settings.root, name))
+    return replace(
+        every,
+        build=lambda job, attempt, token: with_storage(every.build(job, attempt, token), settings),
     )
 
 

@@ -59,7 +59,14 @@ def read_pages(
             )
         seen.add(token)
         number += 1
-        current = with_query(request, paging.request, token)
+        current = _next_page(request, method, paging, token)
+
+
+def _next_page(request: Request, method: Method, paging: Pagination, token: str) -> Request:
+    if not any(p.wire == paging.request and p.location is Location.BODY for p in method.parameters):
+        return with_query(request, paging.request, token)
+    fields = msgspec.json.decode(request.body or b"{}", type=dict[str, object])
+    return replace(request, body=msgspec.json.encode({**fields, paging.request: token}))
 
 
 def with_query(request: Request, key: str, value: str) -> Request:
@@ -101,7 +108,9 @@ def _read_token(body: bytes, paging: Pagination, request: Request) -> str:
 
 def _token_bound(method: Method, paging: Pagination, shown: Mapping[str, str | None]) -> bool:
     return any(
-        p.wire == paging.request and p.location is Location.QUERY and shown.get(p.name) is not None
+        p.wire == paging.request
+        and p.location in (Location.QUERY, Location.BODY)
+        and shown.get(p.name) is not None
         for p in method.parameters
     )
 

@@ -9,8 +9,9 @@ import msgspec
 
 from tablecloud.catalog.model import Location, Method, Parameter, Resource
 from tablecloud.errors import InvalidValue
-from tablecloud.rest.messages import Request
+from tablecloud.rest.messages import Request, Signing
 from tablecloud.rest.template import expand, quote_query
+from tablecloud.sqltypes import SqlType
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -26,7 +27,7 @@ def build_request(
     Parameters:
         arguments: values by the parameter's SQL name; None means not given.
             A repeated parameter takes a JSON array.
-        body: JSON text; None sends no body.
+        body: JSON text; None sends none, but for a query by POST, whose parameters are its body.
         root_url: where the service is, with its `{server}` variables; usually `resource.root_url`.
 
     Raises:
@@ -34,6 +35,8 @@ def build_request(
         InvalidValue: a path value is empty or a dot segment, or a header value holds a line break.
     """
     values = {p.name: scalar_text(arguments.get(p.name)) for p in method.parameters}
+    if body is None:
+        body = _query_body(method, values)
     places = _places(method, values)
     root = expand(root_url, lambda name: places.get((Location.SERVER, name))) if "{" in root_url else root_url
     path = expand(method.path, lambda name: places.get((Location.PATH, name)))
@@ -49,9 +52,18 @@ def build_request(
         body=body,
         method_id=method.id,
         provider=resource.provider,
+        signing=_signing(resource, places),
         repeatable=method.read_only,
         secrets=tuple(value for key, value in query if key in _SECRET_QUERY),
     )
+
+
+def _signing(resource: Resource, places: Mapping[tuple[Location, str], str | None]) -> Signing | None:
+    """Return what signatures over the call cover: the region is a variable of the server's address."""
+    if not resource.signing_service:
+        return None
+    region = places.get((Location.SERVER, "region")) or "us-east-1"
+    return Signing(service=resource.signing_service, region=region)
 
 
 def scalar_text(value: Scalar) -> str | None:
@@ -84,6 +96,27 @@ def _query_pairs(method: Method, values: Mapping[str, str | None]) -> Iterator[t
         if parameter.location is Location.QUERY and value is not None:
             for one in _repeated(parameter, value):
                 yield quote_query(parameter.wire), quote_query(one)
+
+
+def _query_body(method: Method, values: Mapping[str, str | None]) -> bytes | None:
+    """Return the body of a query by POST: its parameters that are given; None for any other method."""
+    inside = [parameter for parameter in method.parameters if parameter.location is Location.BODY]
+    if not inside:
+        return None
+    given = ((parameter, values[parameter.name]) for parameter in inside)
+    return msgspec.json.encode({p.wire: _typed(p, value) for p, value in given if value is not None})
+
+
+def _typed(parameter: Parameter, value: str) -> object:
+    """Return a value as the body has it: a list, a JSON literal, or text."""
+    if parameter.repeated:
+        return _repeated(parameter, value)
+    if parameter.type not in (SqlType.BIGINT, SqlType.DOUBLE, SqlType.BOOLEAN):
+        return value
+    try:
+        return msgspec.json.decode(value, type=int | float | bool)
+    except msgspec.MsgspecError:
+        raise InvalidValue(f"the parameter {parameter.name} is a {parameter.type}, not {value!r}") from None
 
 
 def _repeated(parameter: Parameter, value: str) -> list[str]:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import json
+
 import pytest
+from msgspec import structs
 from tests.support.api import ROOT, method, path_parameter, query_parameter, resource
 
 from tablecloud.catalog.model import Location, Parameter
 from tablecloud.errors import InvalidValue, MissingParameter
+from tablecloud.rest.messages import Signing
 from tablecloud.rest.request import build_request, scalar_text
+from tablecloud.sqltypes import SqlType
 
 
 def build(target, arguments, body=None, root_url=ROOT):
@@ -97,3 +102,48 @@ def test_a_key_in_the_query_is_masked_where_it_is_shown() -> None:
     request = build(method("x", query_parameter("key")), {"key": "s3cr3t"})
     assert "s3cr3t" in request.url
     assert "s3cr3t" not in request.shown
+
+
+def test_the_region_of_the_address_is_the_signatures() -> None:
+    region = Parameter(name="region", wire="region", location=Location.SERVER, default="us-east-1")
+    target = method("v1/items", region)
+    aws = structs.replace(resource(target), signing_service="ec2")
+    root = "https://ec2.{region}.example.com/"
+    for arguments, name in (({"region": "eu-west-1"}, "eu-west-1"), ({}, "us-east-1")):
+        request = build_request(aws, target, arguments, None, root_url=root)
+        assert request.signing == Signing(service="ec2", region=name)
+        assert request.url == f"https://ec2.{name}.example.com/v1/items"
+    assert build(target, {}, root_url=ROOT).signing is None
+
+
+def body_parameter(name: str, **extra: object) -> Parameter:
+    return Parameter(name=name, wire=name, location=Location.BODY, **extra)
+
+
+QUERY = method(
+    "v2/entries:list",
+    body_parameter("resourceNames", repeated=True, required=True),
+    body_parameter("filter"),
+    body_parameter("pageSize", type=SqlType.BIGINT),
+    body_parameter("quick", type=SqlType.BOOLEAN),
+    http="POST",
+)
+
+
+def test_the_parameters_of_a_query_by_post_are_its_body() -> None:
+    request = build(QUERY, {"resourceNames": "projects/p", "filter": 'a="1"', "pageSize": 5, "quick": True})
+    assert json.loads(request.body) == {
+        "resourceNames": ["projects/p"],
+        "filter": 'a="1"',
+        "pageSize": 5,
+        "quick": True,
+    }
+    assert ("Content-Type", "application/json") in request.headers
+    assert request.repeatable
+    several = build(QUERY, {"resourceNames": '["projects/p","projects/q"]'})
+    assert json.loads(several.body) == {"resourceNames": ["projects/p", "projects/q"]}
+
+
+def test_a_number_in_a_body_is_one() -> None:
+    with pytest.raises(InvalidValue, match="pageSize"):
+        build(QUERY, {"resourceNames": "p", "pageSize": "many"})

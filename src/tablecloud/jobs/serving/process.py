@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import select
 import signal
 import subprocess
@@ -21,7 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import tablecloud
-from tablecloud.errors import JobError
+from tablecloud.errors import ExecutorError, JobError
+from tablecloud.jobs.executors.processes import sweep
+from tablecloud.jobs.executors.shim import folder as files
+from tablecloud.jobs.executors.shim import proc
 from tablecloud.jobs.serving.worker import LENGTH
 
 # The service's code comes last on the path, so that a model's own packages win over what lies beside it.
@@ -79,13 +83,14 @@ class WorkerProcess:
     def __init__(self, source: ModelSource, *, extra: Mapping[str, str] | None = None) -> None:
         self.source = source
         environment = {name: text for name, text in os.environ.items() if _INHERITED.fullmatch(name)}
+        mark = f"worker-{secrets.token_hex(8)}"
         try:
             self._process = subprocess.Popen(
                 [source.python, "-P", "-c", _BOOT, str(Path(tablecloud.__file__).parents[1])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={**environment, "PYTHONUNBUFFERED": "1", **(extra or {})},
+                env={**environment, "PYTHONUNBUFFERED": "1", **(extra or {}), files.ATTEMPT_VARIABLE: mark},
                 cwd=source.model_dir,
                 start_new_session=True,
                 bufsize=0,
@@ -93,6 +98,7 @@ class WorkerProcess:
         except OSError as error:
             raise WorkerLost(f"A worker process cannot be started: {error.strerror}.") from error
         self._ended = threading.Lock()
+        self._mark = mark
         self._tail = b""
         self._drain = threading.Thread(target=self._keep_tail, name="worker-stderr", daemon=True)
         self._drain.start()
@@ -154,16 +160,18 @@ class WorkerProcess:
         return reply
 
     def kill(self) -> None:
-        """End the process and its group; safe at any time, from any thread."""
+        """End the process, its group and what is below it; safe at any time, from any thread."""
         with self._ended:
             if self._process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
+                _end_tree(self._process.pid)
                 self._process.wait()
 
     def close(self) -> None:
-        """End the process and give back what it held; not while another thread asks."""
+        """End the process and all it has started; not while another thread asks. Safe to call twice."""
         self.kill()
+        # What became nobody's child still carries the mark; one that will not die must not fail a request.
+        with contextlib.suppress(ExecutorError):
+            sweep(self._mark)
         self._drain.join(1.0)
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
@@ -211,6 +219,20 @@ class WorkerProcess:
         with stream:
             while part := stream.read(_TAIL_BYTES):
                 self._tail = (self._tail + part)[-_TAIL_BYTES:]
+
+
+def _end_tree(leader: int) -> None:
+    """Kill the group of a process that is not reaped yet, and its descendants that left the group."""
+    below = []
+    for pid in proc.descendants(leader):
+        with contextlib.suppress(OSError):
+            below.append(os.pidfd_open(pid))  # a pid alone might be another process by the time it is used
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+    for handle in below:
+        with contextlib.suppress(OSError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        os.close(handle)
 
 
 def _wait(pipe: int, event: int, deadline: float) -> None:
