@@ -154,6 +154,8 @@ class Method(Struct, frozen=True, array_like=True, omit_defaults=True):
     description: str = ""
     response: str = ""
     """Name of the response's schema."""
+    free_body: bool = False
+    """The body is any JSON object, and so is the answer: the document has only a wrapper for both."""
     identity: dict[str, str] = {}
     """Column of a row -> parameter it is the value of (`jobId` -> `jobsId`): rows say how to reach them."""
 

@@ -101,6 +101,8 @@ def _body(payload: Token, resource: Resource, method: Method, scope: Scope) -> b
 def _check_fields(body: dict[str, Any], payload: Token, resource: Resource, method: Method) -> None:
     called = f"{resource.id}.{method.name}"
     known = {field.path[0]: field for field in method.body}
+    if method.free_body:
+        return
     if not known and body:
         raise InvalidValue(f"{called} takes no body", span=payload.span)
     for key in body:
