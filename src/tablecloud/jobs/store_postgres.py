@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -69,15 +69,32 @@ class PostgresConnection:
         Raises:
             sqlite3.Error: of the kind that SQLite would raise.
         """
+        if statement != sql.BEGIN:
+            return self._run(lambda connection: connection.execute(translate(statement), values))
+        self._run(lambda connection: connection.execute("BEGIN"))
+        return self.execute(_WAIT_TO_WRITE, {"lock": _WRITER_LOCK})
+
+    def executemany(self, statement: str, rows: Sequence[Mapping[str, object]]) -> Any:
+        """Run a statement for each of some rows of values; returns a cursor with `rowcount`.
+
+        Raises:
+            sqlite3.Error: of the kind that SQLite would raise.
+        """
+
+        def work(connection: psycopg.Connection[Any]) -> Any:
+            cursor = connection.cursor()
+            cursor.executemany(translate(statement), rows)
+            return cursor
+
+        return self._run(work)
+
+    def _run(self, work: Callable[[psycopg.Connection[Any]], Any]) -> Any:
         import psycopg
 
         try:
             if self._connection.closed:
                 self._connection = self._connect()
-            if statement == sql.BEGIN:
-                self._connection.execute("BEGIN")
-                return self._connection.execute(translate(_WAIT_TO_WRITE), {"lock": _WRITER_LOCK})
-            return self._connection.execute(translate(statement), values)
+            return work(self._connection)
         except psycopg.Error as error:
             raise _as_sqlite(error) from error
 
