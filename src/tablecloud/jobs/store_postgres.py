@@ -8,6 +8,7 @@ ml-jobs-service 5.2.1.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -239,6 +240,9 @@ class PostgresTurn:
         """Give the turn back."""
         self._held = False
         if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                # Said, because the database may notice a closed connection a moment later.
+                self._connection.execute("SELECT pg_advisory_unlock_all()")
             self._connection.close()
             self._connection = None
 
