@@ -8,9 +8,10 @@ ml-jobs-service 5.2.1.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -69,15 +70,32 @@ class PostgresConnection:
         Raises:
             sqlite3.Error: of the kind that SQLite would raise.
         """
+        if statement != sql.BEGIN:
+            return self._run(lambda connection: connection.execute(translate(statement), values))
+        self._run(lambda connection: connection.execute("BEGIN"))
+        return self.execute(_WAIT_TO_WRITE, {"lock": _WRITER_LOCK})
+
+    def executemany(self, statement: str, rows: Sequence[Mapping[str, object]]) -> Any:
+        """Run a statement for each of some rows of values; returns a cursor with `rowcount`.
+
+        Raises:
+            sqlite3.Error: of the kind that SQLite would raise.
+        """
+
+        def work(connection: psycopg.Connection[Any]) -> Any:
+            cursor = connection.cursor()
+            cursor.executemany(translate(statement), rows)
+            return cursor
+
+        return self._run(work)
+
+    def _run(self, work: Callable[[psycopg.Connection[Any]], Any]) -> Any:
         import psycopg
 
         try:
             if self._connection.closed:
                 self._connection = self._connect()
-            if statement == sql.BEGIN:
-                self._connection.execute("BEGIN")
-                return self._connection.execute(translate(_WAIT_TO_WRITE), {"lock": _WRITER_LOCK})
-            return self._connection.execute(translate(statement), values)
+            return work(self._connection)
         except psycopg.Error as error:
             raise _as_sqlite(error) from error
 
@@ -222,6 +240,9 @@ class PostgresTurn:
         """Give the turn back."""
         self._held = False
         if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                # Said, because the database may notice a closed connection a moment later.
+                self._connection.execute("SELECT pg_advisory_unlock_all()")
             self._connection.close()
             self._connection = None
 
