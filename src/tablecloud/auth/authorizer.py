@@ -24,9 +24,16 @@ class Authorizer:
     """The transport's `Authorize`. Called in its thread; `assign` may be called from any other."""
 
     def __init__(
-        self, specs: Mapping[str, AuthSpec], *, environ: Mapping[str, str], tokens: TokenStore, clock: Clock
+        self,
+        specs: Mapping[str, AuthSpec],
+        *,
+        defaults: Mapping[str, AuthSpec],
+        environ: Mapping[str, str],
+        tokens: TokenStore,
+        clock: Clock,
     ) -> None:
         self._specs = dict(specs)
+        self._defaults = defaults
         self._origins: dict[str, AuthSpec] = {}
         self._environ = environ
         self._tokens = tokens
@@ -38,6 +45,11 @@ class Authorizer:
         origin = _origin(root_url)
         self._origins[origin] = spec
         self._resolved.pop(origin, None)
+
+    def replace_defaults(self, defaults: Mapping[str, AuthSpec]) -> None:
+        """Take other descriptions of the providers' own, and forget what was resolved."""
+        self._defaults = defaults
+        self._resolved.clear()
 
     def __call__(self, request: Request) -> Request | Exchange:
         """Return the request with its credentials, or the exchange that must come before.
@@ -57,6 +69,8 @@ class Authorizer:
         if spec is None and urlsplit(request.url).scheme != "https":
             # What lies around on the machine was meant for the real service, not for a test server.
             return request
+        if spec is None:
+            spec = self._defaults.get(request.provider)
         found = self._resolved.get(key)
         if found is None:
             found = self._resolved[key] = self._resolve(request.provider, spec)
@@ -71,6 +85,13 @@ class Authorizer:
     def _resolve(self, provider: str, spec: AuthSpec | None) -> tuple[Credential, ...] | TokenSource:
         if spec is None:
             return self._ambient(provider)
+        if spec.type == "unusable":
+            raise CredentialError(
+                f"calls of {provider} need credentials: {spec.trouble}",
+                hint=f'''describe others: --auth \'{{"{provider}": {{"type": …}}}}\'''',
+            )
+        if self._found_elsewhere(provider, spec):
+            return self._ambient(provider)
         if spec.type == "interactive":
             from tablecloud.auth.google import gcloud_source
 
@@ -80,6 +101,15 @@ class Authorizer:
         if spec.type == "bearer_file":
             return (_bearer(read_file(provider, Path(spec.credentialsfilepath).expanduser())),)
         return resolve(provider, spec, self._environ)
+
+    def _found_elsewhere(self, provider: str, spec: AuthSpec) -> bool:
+        """Tell whether a provider's own description names a variable that is not set here.
+
+        Where its tools leave credentials on the machine, those serve.
+        """
+        named = spec.credentialsenvvar
+        ours = provider not in self._specs and provider in _AMBIENT
+        return ours and bool(named) and not self._environ.get(named)
 
     def _ambient(self, provider: str) -> tuple[Credential, ...] | TokenSource:
         if provider not in _AMBIENT:
@@ -116,6 +146,7 @@ class Authorizer:
 def authorizer(
     specs: Mapping[str, AuthSpec],
     *,
+    defaults: Mapping[str, AuthSpec] | None = None,
     root: Path | None = None,
     environ: Mapping[str, str] | None = None,
     clock: Clock | None = None,
@@ -124,12 +155,19 @@ def authorizer(
 
     Parameters:
         specs: by provider, as `read_auth` reads them.
+        defaults: by provider, what its package asks for; a provider in `specs` has no use for it.
         root: the application root; tokens are kept below it. None keeps them in memory.
         environ: None means this process's environment.
     """
     used = clock or SystemClock()
     tokens = TokenStore(root / "tokens" if root else None, used)
-    return Authorizer(specs, environ=os.environ if environ is None else environ, tokens=tokens, clock=used)
+    return Authorizer(
+        specs,
+        defaults=defaults or {},
+        environ=os.environ if environ is None else environ,
+        tokens=tokens,
+        clock=used,
+    )
 
 
 def bearer_file(path: Path) -> AuthSpec:

@@ -54,6 +54,8 @@ class AuthSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Whom a service account acts for."""
     successor: AuthSpec | None = None
     """One more credential for the same request."""
+    trouble: str = ""
+    """Why a provider's own description cannot be used; only in one of the type `unusable`."""
 
     def __repr__(self) -> str:
         return f"AuthSpec(type={self.type!r})"
@@ -73,6 +75,20 @@ def read_auth(text: str) -> dict[str, AuthSpec]:
             hint="""write: --auth '{"google": {"type": "service_account", "credentialsfilepath": "KEY"}}'""",
         ) from None
     return {provider: _read_spec(provider, entry) for provider, entry in entries.items()}
+
+
+def read_default(provider: str, text: str) -> AuthSpec:
+    """Return the description that a provider's own document has; its errors are told when a call wants it.
+
+    Parameters:
+        text: JSON object; keys that this version does not know are left out.
+    """
+    entry = msgspec.json.decode(text, type=dict[str, object])
+    known = {field.encode_name for field in msgspec.structs.fields(AuthSpec)}
+    try:
+        return _read_spec(provider, {key: value for key, value in entry.items() if key in known})
+    except CredentialError as error:
+        return AuthSpec(type="unusable", trouble=str(error))
 
 
 def _read_spec(provider: str, entry: dict[str, object]) -> AuthSpec:

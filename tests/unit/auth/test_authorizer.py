@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tests.support.conversations import answer, drive
 
-from tablecloud.auth.authorizer import authorizer, bearer_file
-from tablecloud.auth.spec import AuthSpec
+from tablecloud.auth.authorizer import Authorizer, authorizer, bearer_file
+from tablecloud.auth.spec import AuthSpec, read_default
 from tablecloud.clock import FakeClock
 from tablecloud.errors import CredentialError
 from tablecloud.rest.messages import Exchange, Request
@@ -99,3 +99,41 @@ def test_a_service_account_without_a_key() -> None:
     sign = authorizer({"google": AuthSpec(type="service_account")}, environ={})
     with pytest.raises(CredentialError, match="names no key"):
         sign(request_to("https://h/x", "google"))
+
+
+def with_default(text: str, environ: dict[str, str], **specs: AuthSpec) -> Authorizer:
+    return authorizer(specs, defaults={"acme": read_default("acme", text)}, environ=environ)
+
+
+OWN = '{"type": "bearer", "credentialsenvvar": "ACME_TOKEN", "account_id": "not ours"}'
+
+
+def test_a_providers_own_description_serves_where_the_user_gives_none() -> None:
+    request = Request(http="GET", url="https://acme.test/", provider="acme")
+    environ = {"ACME_TOKEN": "t", "MINE": "m"}
+    assert with_default(OWN, environ)(request).headers == (("Authorization", "Bearer t"),)
+    mine = AuthSpec(type="bearer", credentialsenvvar="MINE")
+    assert with_default(OWN, environ, acme=mine)(request).headers == (("Authorization", "Bearer m"),)
+    with pytest.raises(CredentialError, match="ACME_TOKEN"):
+        with_default(OWN, {})(request)
+
+
+def test_a_providers_own_description_is_not_for_a_test_server() -> None:
+    request = Request(http="GET", url="http://127.0.0.1:1/", provider="acme")
+    assert with_default(OWN, {"ACME_TOKEN": "t"})(request) is request
+
+
+def test_a_providers_own_description_that_cannot_be_used_fails_the_call_alone() -> None:
+    made = with_default('{"type": "no_such_type"}', {})
+    with pytest.raises(CredentialError, match="no_such_type"):
+        made(Request(http="GET", url="https://acme.test/", provider="acme"))
+    other = Request(http="GET", url="https://other.test/", provider="other")
+    assert made(other) is other
+
+
+def test_replaced_descriptions_count_from_the_next_call() -> None:
+    made = with_default(OWN, {"ACME_TOKEN": "t"})
+    request = Request(http="GET", url="https://acme.test/", provider="acme")
+    assert made(request).headers
+    made.replace_defaults({})
+    assert made(request) is request
