@@ -160,6 +160,16 @@ class SessionChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryAction:
+    """REGISTRY: lists, installs or removes provider packages; whoever runs it opens the catalog anew."""
+
+    action: str
+    """`LIST`, `PULL` or `REMOVE`."""
+    provider: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explain:
     """EXPLAIN: the plan that would run; `analyze` runs it as well."""
 
@@ -167,4 +177,4 @@ class Explain:
     analyze: bool = False
 
 
-Plan: TypeAlias = QueryPlan | Mutation | Invocation | Table | SessionChange | Explain
+Plan: TypeAlias = QueryPlan | Mutation | Invocation | Table | SessionChange | RegistryAction | Explain
