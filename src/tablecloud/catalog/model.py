@@ -188,6 +188,8 @@ class Resource(Struct, frozen=True, array_like=True, omit_defaults=True):
     """OAuth scopes of the service."""
     standing: dict[str, str] = {}
     """Query parameters of every call, by wire name: `prettyPrint=false` saves a third of the bytes."""
+    signing_service: str = ""
+    """Name of the service in signatures (AWS): `ec2`; empty where calls need none of that kind."""
 
     @property
     def id(self) -> str:

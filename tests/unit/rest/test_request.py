@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 from tests.support.api import ROOT, method, path_parameter, query_parameter, resource
 
 from tablecloud.catalog.model import Location, Parameter
 from tablecloud.errors import InvalidValue, MissingParameter
+from tablecloud.rest.messages import Signing
 from tablecloud.rest.request import build_request, scalar_text
 
 
@@ -97,3 +99,15 @@ def test_a_key_in_the_query_is_masked_where_it_is_shown() -> None:
     request = build(method("x", query_parameter("key")), {"key": "s3cr3t"})
     assert "s3cr3t" in request.url
     assert "s3cr3t" not in request.shown
+
+
+def test_the_region_of_the_address_is_the_signatures() -> None:
+    region = Parameter(name="region", wire="region", location=Location.SERVER, default="us-east-1")
+    target = method("v1/items", region)
+    aws = structs.replace(resource(target), signing_service="ec2")
+    root = "https://ec2.{region}.example.com/"
+    for arguments, name in (({"region": "eu-west-1"}, "eu-west-1"), ({}, "us-east-1")):
+        request = build_request(aws, target, arguments, None, root_url=root)
+        assert request.signing == Signing(service="ec2", region=name)
+        assert request.url == f"https://ec2.{name}.example.com/v1/items"
+    assert build(target, {}, root_url=ROOT).signing is None
