@@ -1,7 +1,7 @@
 """Rows from pages to an answer: 1M rows x 40 columns through SQL, as a ratio to decoding with no network.
 
 The pages (500 rows, about 700 KB) come from another process over loopback HTTP/1.1, one after the other, as
-one list call gets them. Prints rows a second, the ratio, and peak memory. With forty columns the decoder is the
+one list call gets them. Prints rows a second, the ratio, and peak memory. With forty columns the decoder is
 the bound; with few, the way of each page: the next is asked for when the one before has come.
 
     python benchmarks/rows.py [--rows 1000000] [--columns 40]

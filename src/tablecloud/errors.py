@@ -1,17 +1,19 @@
 """The error tree: every failure a user can meet, as a type with facts and a hint.
 
     TablecloudError [XX000]
-    ├ SqlError (text, span)         ├ SqlSyntaxError [42601]  ├ UnknownColumn [42703]  ├ AmbiguousColumn [42702]
-    │                               ├ MissingParameter [42P02]  ├ InvalidValue [22023]  ├ NotSupported [0A000]
-    │                               └ QueryFailed [XX000]
-    ├ CatalogError                  ├ UnknownProvider [3D000]  ├ UnknownService [3F000]  ├ UnknownResource [42P01]
-    │                               ├ UnknownMethod [42883]  └ DocumentError [HV000]
+    ├ SqlError (text, span)    ├ SqlSyntaxError [42601]  ├ UnknownColumn [42703]  ├ AmbiguousColumn [42702]
+    │                          ├ MissingParameter [42P02]  ├ InvalidValue [22023]  ├ NotSupported [0A000]
+    │                          └ QueryFailed [XX000]
+    ├ CatalogError             ├ UnknownProvider [3D000]  ├ UnknownService [3F000]  ├ UnknownResource [42P01]
+    │                          ├ UnknownMethod [42883]  └ DocumentError [HV000]
     ├ CredentialError [28000]
-    ├ RemoteError [HV000]           ├ RemoteDenied [42501]  ├ RemoteNotFound [HV00R]  ├ RemoteThrottled [53400]
-    │                               ├ RemoteUnavailable [08006]  ├ RemoteRefused [HV000]  └ OperationFailed [HV000]
+    ├ RemoteError [HV000]      ├ RemoteDenied [42501]  ├ RemoteNotFound [HV00R]  ├ RemoteThrottled [53400]
+    │                          ├ RemoteUnavailable [08006]  ├ RemoteRefused [HV000]
+    │                          └ OperationFailed [HV000]
     ├ Cancelled [57014]
     ├ SettingError [F0000]
-    └ JobError [58000]              ├ ServiceNotRunning [08001]  ├ StateFileBroken [58030]  └ ExecutorError [58000]
+    └ JobError [58000]         ├ ServiceNotRunning [08001]  ├ StateFileBroken [58030]
+                               └ ExecutorError [58000]
 
 Nothing below this module. A message says what happened and to which call; `hint` says what to do next.
 Secrets never reach an error: whoever builds one passes only what may be shown.
@@ -44,8 +46,8 @@ class TablecloudError(Exception):
 class SqlError(TablecloudError):
     """A statement that cannot be understood or carried out.
 
-    `text` is the whole script the user gave and `span` the (start, end) character offsets of the culprit in it;
-    both may be absent. The front that prints the error turns them into line, column and caret.
+    `text` is the whole script the user gave and `span` the (start, end) character offsets of the culprit in
+    it; both may be absent. The front that prints the error turns them into line, column and caret.
     """
 
     sqlstate = "42000"

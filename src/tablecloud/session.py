@@ -56,6 +56,8 @@ class RuntimeSettings:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     page_limit: int = 0
     """Pages of one read at most; 0 reads all."""
+    row_limit: int = 0
+    """Rows of one read at most; 0 reads all."""
     catalog_progress: Callable[[str, int, int], None] | None = None
     """Told what takes long, the first build of the catalog or a package: step, done, of how many."""
     registry: str = ""
@@ -145,6 +147,14 @@ class Runtime:
         from tablecloud.auth.spec import read_default
 
         return {provider: read_default(provider, text) for provider, text in found.items()}
+
+    def shown_root(self, resource: Resource) -> str:
+        """Return where the calls of a resource go, as EXPLAIN shows it; starts nothing."""
+        service = f"{resource.provider}.{resource.service}"
+        given = self.settings.endpoints.get(service)
+        if given is None and service in self.settings.embedded:
+            return f"⟨{service} on this machine⟩"
+        return given or resource.root_url
 
     def close(self) -> None:
         """End every call and connection; safe when repeated."""
@@ -248,11 +258,13 @@ class Session:
         return Engine(
             transport=self.runtime.transport,
             root_url=self.runtime.root_url,
+            shown_root=self.runtime.shown_root,
             policy=settings.retry,
             database=database,
             cancellation=cancellation,
             reads_in_flight=max(settings.transport.concurrency, 1),
             page_limit=settings.page_limit,
+            row_limit=settings.row_limit,
             on_error=self.on_error,
             dry_run=self.dry_run,
             progress=self.progress,

@@ -5,10 +5,10 @@ Objects and arrays stay JSON text, so that drift inside them never fails a page.
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class SqlType(str, Enum):
+class SqlType(StrEnum):
     """What a column holds."""
 
     VARCHAR = "VARCHAR"

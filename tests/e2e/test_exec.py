@@ -224,3 +224,17 @@ def test_stopping_the_service_keeps_the_jobs(tablecloud: Run) -> None:
     assert tablecloud("ml", "stop").returncode == 0
     assert tablecloud("ml", "status").returncode == 1
     assert tablecloud(*query).stdout == before == "3\n"
+
+
+def test_the_service_can_be_served_in_the_foreground(tmp_path: Path, environment: dict[str, str]) -> None:
+    own = {**environment, "TABLECLOUD_ROOT": str(tmp_path)}
+    server = subprocess.Popen([*COMMAND, "ml", "serve"], env=own, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    assert server.stdout.readline().startswith("ml service at http://127.0.0.1:")
+    sql = "SELECT count(*) FROM google.ml.jobs WHERE projectsId = 'p'"
+    query = [*COMMAND, "exec", "-o", "csv", "-H", sql]
+    done = subprocess.run(query, env=own, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+    server.send_signal(signal.SIGINT)
+    assert server.wait(20) == 0
+    server.stdout.close()

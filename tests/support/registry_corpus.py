@@ -85,7 +85,7 @@ def _count(tally: Tally, resource: Resource) -> None:
 
 
 def try_request(resource: Resource, method: Method) -> None:
-    """Build the request of a method from made-up arguments, every parameter given, and look whether it is one."""
+    """Build a request from made-up arguments, every parameter given, and look whether it is one."""
     arguments = {p.name: _made_up(p) for p in method.parameters}
     body = b"{}" if method.body else None
     request = build_request(resource, method, arguments, body, root_url=resource.root_url)

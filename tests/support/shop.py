@@ -216,6 +216,7 @@ def open_shop(root: Path, shop: Shop, **modes: Any) -> Iterator[tuple[Session, H
             endpoints={"acme.shop": server.url},
             retry=RetryPolicy(tries=2, first_delay=0.0, longest_delay=0.0),
             page_limit=modes.pop("page_limit", 0),
+            row_limit=modes.pop("row_limit", 0),
         )
         runtime = Runtime(settings, catalog=ShopCatalog())  # type: ignore[arg-type]
         with Session(runtime, owns_runtime=True, **modes) as session:

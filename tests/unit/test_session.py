@@ -249,12 +249,15 @@ def test_set_changes_the_modes(tmp_path: Path) -> None:
             session.execute("SET nothing = 1")
 
 
-def test_the_page_limit_is_a_notice(tmp_path: Path) -> None:
-    with open_shop(tmp_path, Shop(500), page_limit=2) as (session, _):
+@pytest.mark.parametrize(
+    ("limits", "count"), [({"page_limit": 2}, 20), ({"row_limit": 15}, 15), ({"row_limit": 10}, 10)]
+)
+def test_what_the_settings_cut_off_is_a_notice(tmp_path: Path, limits: dict[str, int], count: int) -> None:
+    with open_shop(tmp_path, Shop(500), **limits) as (session, _):
         result = session.execute(LIST.format("id"))
-        count = len(result.fetchall())
-        assert 20 <= count < 500
-        assert "page limit" in result.notices[0].message
+        assert len(result.fetchall()) == count
+        assert [n.severity for n in result.notices] == ["warning"]
+        assert "cut off" in result.notices[0].message
 
 
 def test_a_dry_run_sends_nothing(tmp_path: Path) -> None:

@@ -215,8 +215,8 @@ class Method(Struct, frozen=True, array_like=True, omit_defaults=True):
 
     @property
     def read_only(self) -> bool:
-        """Whether sending it twice does no harm: a GET or a HEAD."""
-        return self.http in ("GET", "HEAD")
+        """Whether sending it twice does no harm: a GET, a HEAD, or what SELECT calls, even by POST."""
+        return self.http in ("GET", "HEAD") or self.verb is Verb.SELECT
 
 
 class Resource(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -239,6 +239,8 @@ class Resource(Struct, frozen=True, array_like=True, omit_defaults=True):
     """OAuth scopes of the service."""
     standing: dict[str, str] = {}
     """Query parameters of every call, by wire name: `prettyPrint=false` saves a third of the bytes."""
+    signing_service: str = ""
+    """Name of the service in signatures (AWS): `ec2`; empty where calls need none of that kind."""
     ordered: bool = False
     """Whether the order of the methods is the document's choice: the first that can be called is meant."""
 

@@ -198,7 +198,9 @@ def _add_ml(parser: Parser) -> None:
     serve = _command(actions, "serve", "serve in the foreground")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
-    serve.add_argument("--principals", metavar="FILE", help="JSON file of tokens, members and roles")
+    serve.add_argument(
+        "--principals", metavar="FILE", default="", help="JSON file of tokens, members and roles"
+    )
     serve.add_argument(
         "--drain", action="store_true", default=False, help="at the end, wait for running jobs"
     )
@@ -208,7 +210,7 @@ def _add_ml(parser: Parser) -> None:
     logs = _command(actions, "logs", "print the log of a job")
     logs.add_argument("job", help="its id, or projects/PROJECT/jobs/JOB")
     logs.add_argument("--project", default="", help="where several projects have a job of this id")
-    logs.add_argument("--follow", action="store_true", default=False, help="go on until the job ends")
+    logs.add_argument("-f", "--follow", action="store_true", default=False, help="go on until the job ends")
     for action in (serve, status, stop, logs):
         _add_settings(action, only=SERVED)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tablecloud.cli.exits import FAILED, OK, print_error, print_note, status_of
 from tablecloud.errors import SettingError, TablecloudError
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
 
-def entry() -> None:
+def entry() -> NoReturn:
     """Run as the installed command; never returns."""
     status = main(sys.argv[1:])
-    sys.exit(status)
+    # Everything is closed and written by now. Taking modules apart one by one would cost 30 ms more.
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -101,16 +101,18 @@ def _print_rows(run: Run, result: Result) -> None:
         delimiter=run.settings.delimiter,
         width=_width_of(run.out),
     )
+    run.progress.clear()
     columns = [(column.name, column.type) for column in result.columns]
     write_rows(columns, _after_clearing(run.progress, result.rows()), run.out, options)
     run.out.flush()
 
 
 def _after_clearing(progress: ProgressLine, rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows; remove the progress line before the first of them is printed."""
+    """Yield the rows; remove the progress line before anything of them is printed."""
     for row in rows:
         progress.clear()
         yield row
+    progress.clear()
 
 
 def _width_of(out: TextIO) -> int | None:

@@ -74,9 +74,12 @@ def _raw_text(sql: str | None, infile: str) -> str:
         raise SettingError("statements were given twice: as an argument and with -i")
     if sql is not None:
         return sql
-    if infile in ("-", "stdin") or (not infile and not sys.stdin.isatty()):
+    if infile in ("-", "stdin"):
         return sys.stdin.read()
     if not infile:
+        text = "" if sys.stdin.isatty() else sys.stdin.read()
+        if text.strip():
+            return text
         raise SettingError("there is nothing to run", hint='try: tablecloud exec "SHOW PROVIDERS"')
     return _read_file(infile)
 

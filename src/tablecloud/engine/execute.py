@@ -95,7 +95,7 @@ def _request_table(requests: Sequence[Request]) -> Result:
 def _explain(plan: Explain, engine: Engine) -> Result:
     from tablecloud.sql.explain import explain
 
-    table = explain(plan.plan)
+    table = explain(plan.plan, engine.shown_root)
     if not plan.analyze or isinstance(plan.plan, Table):
         return table_result(table)
     with execute(plan.plan, engine) as run:

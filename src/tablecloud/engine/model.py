@@ -77,6 +77,8 @@ class Engine:
     transport: Transport
     root_url: Callable[[Resource], str]
     """Where a resource's service is; called at the first call, for it may have to start the service."""
+    shown_root: Callable[[Resource], str] = lambda resource: resource.root_url
+    """The same as people read it in EXPLAIN; starts nothing."""
     policy: RetryPolicy
     clock: Clock = field(default_factory=SystemClock)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
@@ -87,6 +89,8 @@ class Engine:
     """Calls of one mutation that are under way at once."""
     page_limit: int = 0
     """Pages of one read at most; 0 reads all. What is cut off is a notice."""
+    row_limit: int = 0
+    """Rows of one read at most; 0 reads all."""
     on_error: OnError = OnError.PARTIAL
     dry_run: bool = False
     progress: Callable[[Progress], None] | None = None

@@ -63,7 +63,7 @@ def _shape(plan: Mutation | Invocation) -> tuple[Sequence[Column], tuple[str, ..
     method = plan.method
     if plan.await_ and method.long_running is not None and (rules := method.long_running):
         reader = _reader_of_one(plan)
-        if reader is not None and (rules.result or rules.follow):
+        if reader is not None and (rules.result or rules.follow or not method.columns):
             return reader.columns, ()
     return method.columns or (_WHOLE,), method.items
 

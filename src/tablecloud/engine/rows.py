@@ -54,21 +54,17 @@ def faces(
 ) -> tuple[Face, ...]:
     """Return the columns of a scan's relation: fields first, then parameters that the row does not have.
 
-    A required parameter names what was asked for, so its argument stands in the column whatever the row says:
-    compute's rows spell their `zone` as a URL, and `zone = 'us-central1-a'` must stay true for them. An optional one
-    only fills the gaps of a field of its name, because the service may have read it loosely.
+    Where both lists have a name the argument only fills the gaps of the field; the planner sees to it that a
+    required parameter is not among the fields (decision 5).
     """
     asked = {name.lower(): name for name in parameter_columns}
-    known = {p.name: p for p in parameters}
-    found = []
-    for column in columns:
-        argument = asked.pop(column.name.lower(), None)
-        owned = argument is not None and argument in known and known[argument].required
-        path = None if owned else column.path
-        found.append(Face(name=column.name, type=column.type, path=path, argument=argument))
-    for name in asked.values():
-        kind = known[name].type if name in known else SqlType.VARCHAR
-        found.append(Face(name=name, type=kind, argument=name))
+    types = {p.name: p.type for p in parameters}
+    found = [
+        Face(name=c.name, type=c.type, path=c.path, argument=asked.pop(c.name.lower(), None)) for c in columns
+    ]
+    found += [
+        Face(name=name, type=types.get(name, SqlType.VARCHAR), argument=name) for name in asked.values()
+    ]
     return tuple(found)
 
 

@@ -66,6 +66,7 @@ class ScanRun:
         """Calls that brought a page, and so count as successful until they fail."""
         self._broken: set[Call[Any]] = set()
         self._cut: set[Call[Any]] = set()
+        self._rows_of: dict[Call[Any], int] = {}
         self._decoder: RowDecoder | None = None
         self._root_url = ""
 
@@ -140,27 +141,38 @@ class ScanRun:
     def _decoded(self, arrival: PageArrived) -> RecordBatch | None:
         from tablecloud.engine.rows import NotJson
 
+        if arrival.call in self._cut:
+            return None
         self._tally.page(len(arrival.page.body))
-        self._stop_paging(arrival)
         try:
             batch = self._decoding().decode(arrival.page.body, arrival.page.arguments)
-            self._count_success(arrival.call)
-            return batch
         except NotJson as error:
             if arrival.call not in self._broken:
                 self._broken.add(arrival.call)
                 self._take_back_success(arrival.call)
                 self._failed(self._unreadable(error), self._under_way.get(arrival.call, {}))
             return None
+        self._count_success(arrival.call)
+        return self._within_limits(arrival, batch)
 
-    def _stop_paging(self, arrival: PageArrived) -> None:
-        """End a call that has brought as many pages as the settings allow, and say so."""
-        limit = self._engine.page_limit
-        if not limit or arrival.page.number < limit or arrival.call in self._cut or arrival.call.done():
-            return
-        self._cut.add(arrival.call)
-        arrival.call.cancel()
-        self._warn(f"cut off after {limit} page(s) by the page limit", arrival.page.arguments)
+    def _within_limits(self, arrival: PageArrived, batch: RecordBatch | None) -> RecordBatch | None:
+        """End a call that has brought as many pages or rows as the settings allow, and say so."""
+        pages, rows = self._engine.page_limit, self._engine.row_limit
+        if rows and batch is not None:
+            room = rows - self._rows_of.get(arrival.call, 0)
+            self._rows_of[arrival.call] = rows - room + batch.num_rows
+            if batch.num_rows > room:
+                batch = batch.slice(0, room)
+                self._cut_off(arrival, f"{rows} row(s)")
+        if pages and arrival.page.number >= pages and not arrival.call.done():
+            self._cut_off(arrival, f"{pages} page(s)")
+        return batch
+
+    def _cut_off(self, arrival: PageArrived, what: str) -> None:
+        if arrival.call not in self._cut:
+            self._cut.add(arrival.call)
+            arrival.call.cancel()
+            self._warn(f"cut off after {what}, which the settings allow at most", arrival.page.arguments)
 
     def _ended(self, arrival: CallEnded) -> None:
         arguments = self._under_way.pop(arrival.call, {})

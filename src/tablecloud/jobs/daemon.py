@@ -1,8 +1,9 @@
 """Find, start and stop the background job service of one application root.
 
-The server holds `server.lock` while it lives and publishes `server.json` once it listens; a held lock
-beside that file is the proof that the address in it answers, so finding a running service costs two system
-calls and no request. Nothing here imports the server: this module is on the path of every query.
+The server holds `server.lock` while it lives and publishes `server.json` once it listens. A held lock
+beside a file that names the process which wrote it is the proof that the address in it answers, so finding
+a running service costs a few system calls and no request. Nothing here imports the server: this module is
+on the path of every query.
 """
 
 from __future__ import annotations
@@ -77,7 +78,6 @@ def ensure_running(root: Path, *, progress: Progress | None = None) -> Endpoint:
     state = read_state(root)
     if state is not None and state.version == tablecloud.__version__:
         return state.endpoint
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _starting(root):
         state = _settled_state(root)
         if state is not None and state.version != tablecloud.__version__:
@@ -99,7 +99,9 @@ def read_state(root: Path) -> ServerState | None:
         state = ServerState(**fields)
     except (OSError, ValueError, TypeError):
         return None
-    return state if lock_is_held(root) else None
+    # The process is checked because a new server holds the lock for a moment before it removes an old file.
+    alive = lock_is_held(root) and process_start(state.pid) == state.process_start
+    return state if alive else None
 
 
 def stop(root: Path, *, drain: bool = False, deadline: float = STOP_SECONDS) -> bool:
@@ -116,7 +118,7 @@ def stop(root: Path, *, drain: bool = False, deadline: float = STOP_SECONDS) -> 
     state = _settled_state(root)
     if state is None:
         return False
-    if process_start(state.pid) == state.process_start:
+    with suppress(ProcessLookupError):
         os.kill(state.pid, signal.SIGUSR1 if drain else signal.SIGTERM)
     end = time.monotonic() + deadline
     while lock_is_held(root):
@@ -182,7 +184,14 @@ def log_tail(root: Path, lines: int = 8) -> str:
 @contextmanager
 def _starting(root: Path) -> Iterator[None]:
     """Let one process at a time start a server; the others wait their turn and find it running."""
-    descriptor = os.open(root / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(root / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ServiceNotRunning(
+            f"the job service cannot keep its state in {root}: {error.strerror}",
+            hint="name another application root with --approot or TABLECLOUD_ROOT",
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

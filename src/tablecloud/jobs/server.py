@@ -62,9 +62,10 @@ def serve(settings: ServerSettings, *, on_ready: Callable[[ServerState], None] |
     """
     _check_reachability(settings)
     settings.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _only_server(settings.root), _listen(settings.host, settings.port) as listener:
-        (settings.root / "server.json").unlink(missing_ok=True)
-        _serve_on(listener, settings, on_ready)
+    with _only_server(settings.root):
+        (settings.root / "server.json").unlink(missing_ok=True)  # of a server that was killed
+        with _listen(settings.host, settings.port) as listener:
+            _serve_on(listener, settings, on_ready)
 
 
 def _serve_on(

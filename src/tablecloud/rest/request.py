@@ -11,7 +11,7 @@ import msgspec
 from tablecloud.catalog.model import Location, Method, Parameter, Resource
 from tablecloud.errors import InvalidValue, NotSupported
 from tablecloud.rest.body import lay_upon
-from tablecloud.rest.messages import Request
+from tablecloud.rest.messages import Request, Signing
 from tablecloud.rest.template import expand, expand_server, quote_query
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -61,9 +61,18 @@ def build_request(
         body=body,
         method_id=method.id,
         provider=resource.provider,
+        signing=_signing(resource, places),
         repeatable=method.read_only,
         secrets=tuple(value for key, value in query if key in _SECRET_QUERY),
     )
+
+
+def _signing(resource: Resource, places: Mapping[tuple[Location, str], str | None]) -> Signing | None:
+    """Return what signatures over the call cover: the region is a variable of the server's address."""
+    if not resource.signing_service:
+        return None
+    region = places.get((Location.SERVER, "region")) or "us-east-1"
+    return Signing(service=resource.signing_service, region=region)
 
 
 def scalar_text(value: Scalar) -> str | None:

@@ -4,9 +4,9 @@ each sets."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tablecloud.catalog.model import Method, Resource, Verb
 from tablecloud.errors import MissingParameter, UnknownColumn

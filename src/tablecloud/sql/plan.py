@@ -1,4 +1,5 @@
-"""The plan: what will be called, in which order, and the SQL that is left for DuckDB. Frozen data; explains itself.
+"""The plan: what will be called, in which order, and the SQL that is left for DuckDB. Frozen data; explains
+itself.
 
 Everything above it (engine, sessions, servers) reads these types; nothing here does anything.
 """
@@ -6,16 +7,17 @@ Everything above it (engine, sessions, servers) reads these types; nothing here 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from tablecloud.catalog.model import Column, Method, Resource
 
 Scalar: TypeAlias = str | int | float | bool | None
 
 
-class Verdict(str, Enum):
+class Verdict(StrEnum):
     """Whether the remote side answers a conjunct. DuckDB filters again whatever the verdict."""
 
     EXACT = "EXACT"
@@ -26,24 +28,21 @@ class Verdict(str, Enum):
     """Filtered here alone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConjunctVerdict:
+class ConjunctVerdict(Struct, frozen=True, kw_only=True):
     """One AND-ed term, as text, with its verdict."""
 
     text: str
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
+class Binding(Struct, frozen=True, kw_only=True):
     """The values one parameter takes; several bindings make the Cartesian product of calls."""
 
     parameter: str
     values: tuple[Scalar, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DependentBinding:
+class DependentBinding(Struct, frozen=True, kw_only=True):
     """A parameter whose values are read from rows that another scan brought."""
 
     parameter: str
@@ -53,8 +52,7 @@ class DependentBinding:
     """SQL over that relation alone: a column, or a function of its columns."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
+class Scan(Struct, frozen=True, kw_only=True):
     """One table reference answered by calls of one method.
 
     A scan with `dependent` bindings (a dependent scan) runs after the relations that those name.
@@ -71,7 +69,9 @@ class Scan:
     columns: tuple[Column, ...] = ()
     """Fields of the row that are needed."""
     parameter_columns: tuple[str, ...] = ()
-    """Parameters that appear as columns; filled from the call's arguments (or from the row where it has that field)."""
+    """Parameters that appear as columns, filled from the call's arguments. An optional one may be among
+    `columns` as well: there the row's value comes first, because the service may read the parameter
+    otherwise than `=`."""
     remote_filter: str | None = None
     """The expression for the method's remote filter parameter."""
     conjuncts: tuple[ConjunctVerdict, ...] = ()
@@ -89,32 +89,29 @@ class Scan:
         return count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryPlan:
+class QueryPlan(Struct, frozen=True, kw_only=True):
     """A SELECT: scans in dependency order, then one statement for DuckDB."""
 
     text: str
     """What the user wrote."""
     scans: tuple[Scan, ...]
     residual_sql: str
-    parameters: Mapping[str, Scalar] = field(default_factory=dict)
+    parameters: Mapping[str, Scalar] = {}
     """Prepared values that the residual SQL still names, `$1` as `1`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """What one column of a mutation's source sets: a parameter, or a place in the body."""
 
     column: str
     parameter: str | None = None
     body_path: tuple[str, ...] | None = None
     type_name: str = ""
-    """`json`: text is parsed and embedded; `string`: kept as text; empty: text that is a JSON object or array is embedded
-    where the body's schema has an object or array."""
+    """`json`: text is parsed and embedded; `string`: kept as text; empty: text that is a JSON object or
+    array is embedded where the body's schema has an object or array."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutation:
+class Mutation(Struct, frozen=True, kw_only=True):
     """INSERT, UPDATE, REPLACE or DELETE: one call a row of the source."""
 
     text: str
@@ -126,11 +123,11 @@ class Mutation:
     targets: tuple[Target, ...]
     await_: bool = False
     returning: str | None = None
-    """The select list after RETURNING, over a relation called `returned`; None where there is no RETURNING."""
+    """The select list after RETURNING, over a relation called `returned`; None where there is no
+    RETURNING."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(Struct, frozen=True, kw_only=True):
     """EXEC: one bare call."""
 
     text: str
@@ -142,16 +139,14 @@ class Invocation:
     show_results: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(Struct, frozen=True, kw_only=True):
     """Rows that are known without any call: SHOW, DESCRIBE, EXPLAIN."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Scalar, ...], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionChange:
+class SessionChange(Struct, frozen=True, kw_only=True):
     """USE, SET: changes the session and returns a message."""
 
     setting: str
@@ -159,8 +154,7 @@ class SessionChange:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryAction:
+class RegistryAction(Struct, frozen=True, kw_only=True):
     """REGISTRY: lists, installs or removes provider packages; whoever runs it opens the catalog anew."""
 
     action: str
@@ -169,8 +163,7 @@ class RegistryAction:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explain:
+class Explain(Struct, frozen=True, kw_only=True):
     """EXPLAIN: the plan that would run; `analyze` runs it as well."""
 
     plan: QueryPlan | Mutation | Invocation | Table

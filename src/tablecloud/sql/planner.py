@@ -32,6 +32,10 @@ def plan(statement: Statement, scope: Scope) -> Plan:
     """
     try:
         return _plan(statement, scope)
+    except RecursionError:
+        raise NotSupported(
+            "this statement is nested too deeply", text=statement.script, span=statement.span
+        ) from None
     except SqlError as error:
         if error.text is None:
             error.text = statement.script

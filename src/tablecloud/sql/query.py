@@ -76,11 +76,12 @@ class _QueryPlanner:
         waiting = list(self.bound.tables)
         for table in self.bound.tables:
             method = choose(table.resource, Verb.SELECT, self._constants(table))
-            if method is not None:
+            if method is not None and not self._wants_more(table, method):
                 placed.append(_Placement(table=table, method=method))
                 waiting.remove(table)
         while waiting:
-            found = next((p for table in waiting if (p := self._place_after(table, placed))), None)
+            ready = [p for table in waiting if (p := self._place_after(table, placed))]
+            found = next((p for p in ready if p.feeds), ready[0] if ready else None)
             if found is None:
                 raise self._missing(waiting[0])
             placed.append(found)
@@ -89,6 +90,17 @@ class _QueryPlanner:
 
     def _constants(self, table: TableRef) -> set[str]:
         return {name for index, name in self.facts.values if index == table.index}
+
+    def _wants_more(self, table: TableRef, method: Method) -> bool:
+        """Return whether a join gives the table a parameter that this method does not take: `list` would do,
+        but `o.operationsId = j.name` asks for `get`."""
+        has = self._constants(table) | {column.name.casefold() for column in method.columns}
+        fed = {
+            name
+            for index, name in (equality.target for equality in self.facts.equalities)
+            if index == table.index
+        }
+        return any(name in fed and name not in has for name in table.names)
 
     def _place_after(self, table: TableRef, placed: Sequence[_Placement]) -> _Placement | None:
         """Place a table whose missing parameters are columns of tables already placed."""
@@ -193,7 +205,12 @@ class _QueryPlanner:
             if name not in fields and name not in parameters:
                 raise self._not_in_method(table, method, name)
         wanted = fields | parameters if table.star else names
-        columns = tuple(column for column in method.columns if column.name.casefold() in wanted)
+        # A field named like a required parameter may spell the same thing otherwise (a zone's URL for the
+        # zone's
+        # name): the filter on the parameter must stay true, so the argument is what the column shows.
+        hidden = {name.casefold() for name in method.required}
+        shown = wanted - hidden
+        columns = tuple(column for column in method.columns if column.name.casefold() in shown)
         ordered = [parameter.name for parameter in method.parameters if parameter.name in bound_names]
         return columns, tuple(name for name in ordered if name.casefold() in wanted)
 
@@ -252,8 +269,9 @@ def _verdict(term: Term, method: Method, bound_names: set[str], said: frozenset[
         return Verdict.INEXACT if id(term.node) in said else Verdict.UNSUPPORTED
     name = term.key[0]
     if name in {each.casefold() for each in bound_names}:
+        required = name in {each.casefold() for each in method.required}
         is_field = any(column.name.casefold() == name for column in method.columns)
-        return Verdict.INEXACT if is_field else Verdict.EXACT
+        return Verdict.INEXACT if is_field and not required else Verdict.EXACT
     return Verdict.INEXACT if id(term.node) in said else Verdict.UNSUPPORTED
 
 

@@ -101,9 +101,11 @@ def _members(values: list[Any]) -> Iterator[Node]:
 
 def walk(node: Node) -> Iterator[Node]:
     """Yield a node and all below it."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += children(node)
 
 
 def conjuncts(node: Node | None) -> Iterator[Node]:

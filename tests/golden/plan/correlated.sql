@@ -5,7 +5,7 @@ scan                    scan_0: google.storage.buckets AS b, method list
   call                  GET https://storage.googleapis.com/b?project=p
   pages                 one a call
   columns               name, project
-  pushed, checked here  b.project = 'p'
+  pushed                b.project = 'p'
   filtered here         EXISTS (SELECT 1 FROM google.storage.objects o WHERE o.bucket = b.name AND o.name = 'x')
 scan                    scan_1: google.storage.objects AS o, method list
   call                  GET https://storage.googleapis.com/b/⟨bucket⟩/o

@@ -4,7 +4,7 @@ scan                    scan_0: google.storage.buckets AS b, method list
   call                  GET https://storage.googleapis.com/b?project=p
   pages                 one a call
   columns               name, project
-  pushed, checked here  b.project = 'p'
+  pushed                b.project = 'p'
 scan                    scan_1: google.storage.objects AS o, method list
   call                  GET https://storage.googleapis.com/b/⟨bucket⟩/o
   for each              bucket in scan_0: CASE WHEN ("scan_0"."project" = 'p') THEN "scan_0"."name" END

@@ -9,6 +9,6 @@ scan                    scan_1: google.storage.buckets AS buckets, method list
   call                  GET https://storage.googleapis.com/b?project=b
   pages                 one a call
   columns               name, project
-  pushed, checked here  project = 'b'
+  pushed                project = 'b'
 calls                   2
 DuckDB                  SELECT jobId FROM "scan_0" AS "jobs" WHERE projectsId = 'a' UNION ALL SELECT name FROM "scan_1" AS "buckets" WHERE project = 'b' ORDER BY 1 LIMIT 3

@@ -105,35 +105,42 @@ def with_default(text: str, environ: dict[str, str], **specs: AuthSpec) -> Autho
     return authorizer(specs, defaults={"acme": read_default("acme", text)}, environ=environ)
 
 
-OWN = '{"type": "bearer", "credentialsenvvar": "ACME_TOKEN", "account_id": "not ours"}'
+OWN = '{"type": "bearer", "credentialsenvvar": "ACME_TOKEN", "colour": "not ours"}'
 
 
 def test_a_providers_own_description_serves_where_the_user_gives_none() -> None:
-    request = Request(http="GET", url="https://acme.test/", provider="acme")
+    request = request_to("https://acme.test/")
     environ = {"ACME_TOKEN": "t", "MINE": "m"}
-    assert with_default(OWN, environ)(request).headers == (("Authorization", "Bearer t"),)
+    assert header(with_default(OWN, environ)(request)) == "Bearer t"
     mine = AuthSpec(type="bearer", credentialsenvvar="MINE")
-    assert with_default(OWN, environ, acme=mine)(request).headers == (("Authorization", "Bearer m"),)
+    assert header(with_default(OWN, environ, acme=mine)(request)) == "Bearer m"
     with pytest.raises(CredentialError, match="ACME_TOKEN"):
         with_default(OWN, {})(request)
 
 
 def test_a_providers_own_description_is_not_for_a_test_server() -> None:
-    request = Request(http="GET", url="http://127.0.0.1:1/", provider="acme")
+    request = request_to("http://127.0.0.1:1/")
     assert with_default(OWN, {"ACME_TOKEN": "t"})(request) is request
 
 
-def test_a_providers_own_description_that_cannot_be_used_fails_the_call_alone() -> None:
-    made = with_default('{"type": "no_such_type"}', {})
-    with pytest.raises(CredentialError, match="no_such_type"):
-        made(Request(http="GET", url="https://acme.test/", provider="acme"))
-    other = Request(http="GET", url="https://other.test/", provider="other")
+@pytest.mark.parametrize("text", ['{"type": "no_such_type"}', '{"type": 5}', "no_such_type"])
+def test_a_providers_own_description_that_cannot_be_used_fails_the_call_alone(text: str) -> None:
+    made = with_default(text, {})
+    with pytest.raises(CredentialError, match="calls of acme need credentials"):
+        made(request_to("https://acme.test/"))
+    other = request_to("https://other.test/", "other")
     assert made(other) is other
 
 
 def test_replaced_descriptions_count_from_the_next_call() -> None:
     made = with_default(OWN, {"ACME_TOKEN": "t"})
-    request = Request(http="GET", url="https://acme.test/", provider="acme")
-    assert made(request).headers
+    request = request_to("https://acme.test/")
+    assert header(made(request))
     made.replace_defaults({})
     assert made(request) is request
+
+
+def test_what_the_tools_left_serves_where_the_package_names_a_variable_that_is_not_set() -> None:
+    own = read_default("google", '{"type": "service_account", "credentialsenvvar": "GONE"}')
+    made = authorizer({}, defaults={"google": own}, environ={"GOOGLE_CREDENTIALS": LOGIN})
+    assert isinstance(made(request_to("https://h/x", "google")), Exchange)

@@ -1,3 +1,4 @@
+import io
 import os
 import subprocess
 import sys
@@ -61,6 +62,14 @@ def test_a_mistake_is_told_and_exits_with_2(
     assert "Traceback" not in captured.err
     for word in words:
         assert word in captured.err
+
+
+def test_an_empty_standard_input_is_nothing_to_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    assert cli.main(["exec"]) == 2
+    assert "nothing to run" in capsys.readouterr().err
 
 
 def test_templates_can_be_looked_at(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,11 +18,6 @@ def _rows(parameter: Parameter, body: bytes) -> list[object]:
     return batch.column(0).to_pylist()
 
 
-def test_a_required_parameter_says_what_was_asked_for_whatever_the_row_spells() -> None:
-    zone = Parameter(name="zone", wire="zone", location=Location.PATH, required=True)
-    assert _rows(zone, b'{"zone": "https://compute/zones/us-central1-a"}') == ["us-central1-a"]
-
-
 def test_an_optional_parameter_gives_way_to_the_row() -> None:
     zone = Parameter(name="zone", wire="zone", location=Location.QUERY)
     assert _rows(zone, b'{"zone": "elsewhere"}') == ["elsewhere"]

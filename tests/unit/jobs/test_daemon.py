@@ -130,3 +130,19 @@ def test_finding_it_opens_no_connection_and_imports_no_server(root: Path) -> Non
         [sys.executable, "-c", script, str(root)], capture_output=True, text=True, timeout=60
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_root_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ServiceNotRunning) as caught:
+        ensure_running(tmp_path / "file" / "ml")
+    assert "--approot" in caught.value.hint
+
+
+def test_a_file_that_a_killed_server_left_is_no_proof(root: Path) -> None:
+    ensure_running(root)
+    fields = json.loads((root / "server.json").read_text())
+    (root / "server.json").write_text(json.dumps({**fields, "process_start": "1"}))
+    assert lock_is_held(root)
+    assert read_state(root) is None
+    (root / "server.json").write_text(json.dumps(fields))

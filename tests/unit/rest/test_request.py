@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 from tests.support.api import ROOT, method, path_parameter, query_parameter, resource
 
-from tablecloud.catalog.model import BodyRules, Location, Parameter
+from tablecloud.catalog.model import BodyRules, Location, Parameter, Verb
 from tablecloud.errors import InvalidValue, MissingParameter, NotSupported
+from tablecloud.rest.messages import Signing
 from tablecloud.rest.request import build_request, scalar_text
 
 
@@ -64,10 +66,12 @@ def test_a_query_in_the_template_is_continued() -> None:
 
 
 def test_a_mutation_has_a_body_and_is_not_repeatable() -> None:
-    request = build(method(http="POST"), {}, b'{"a":1}')
+    target = structs.replace(method(http="POST"), verb=Verb.INSERT)
+    request = build(target, {}, b'{"a":1}')
     assert ("Content-Type", "application/json") in request.headers
     assert request.body == b'{"a":1}'
     assert not request.repeatable
+    assert build(method(http="POST"), {}, b"{}").repeatable, "what SELECT calls is a read"
 
 
 def test_server_variables_take_their_default() -> None:
@@ -172,3 +176,15 @@ def test_constants_lie_under_the_body() -> None:
 
 def test_a_query_in_the_path_is_kept() -> None:
     assert build(method("items?api=2", query_parameter("x")), {"x": 1}).url == f"{ROOT}items?api=2&x=1"
+
+
+def test_the_region_of_the_address_is_the_signatures() -> None:
+    region = Parameter(name="region", wire="region", location=Location.SERVER, default="us-east-1")
+    target = method("v1/items", region)
+    aws = structs.replace(resource(target), signing_service="ec2")
+    root = "https://ec2.{region}.example.com/"
+    for arguments, name in (({"region": "eu-west-1"}, "eu-west-1"), ({}, "us-east-1")):
+        request = build_request(aws, target, arguments, None, root_url=root)
+        assert request.signing == Signing(service="ec2", region=name)
+        assert request.url == f"https://ec2.{name}.example.com/v1/items"
+    assert build(target, {}, root_url=ROOT).signing is None

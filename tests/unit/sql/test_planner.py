@@ -145,6 +145,20 @@ def test_wrong_names_and_statements(catalog: Catalog, sql: str, kind: type[Table
         _plan(sql, catalog)
 
 
+def test_deep_nesting_is_refused(catalog: Catalog) -> None:
+    with pytest.raises(NotSupported, match="nested too deeply"):
+        _plan("SELECT * FROM " + "(SELECT * FROM " * 400 + "google.ml.jobs" + ") t" * 400, catalog)
+    with pytest.raises(SqlSyntaxError):
+        _plan("SELECT " + "(" * 5000 + "1" + ")" * 5000, catalog)
+
+
+def test_long_chains_are_planned(catalog: Catalog) -> None:
+    chain = " OR ".join(f"projectsId = 'p{number}'" for number in range(600))
+    made = _plan(f"SELECT jobId FROM google.ml.jobs WHERE {chain}", catalog)
+    assert isinstance(made, QueryPlan)
+    assert made.scans[0].calls == 600
+
+
 def test_session_changes(catalog: Catalog) -> None:
     assert _plan("USE GOOGLE", catalog) == SessionChange(
         setting="provider", value="google", message="names without a provider mean google"

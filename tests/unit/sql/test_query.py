@@ -228,3 +228,15 @@ def test_asof_and_positional_sides_are_not_restricted_by_where() -> None:
 def test_natural_join_compares_every_column() -> None:
     made = _plan("SELECT 1 FROM google.ml.jobs a NATURAL JOIN google.crm.projects b WHERE a.projectsId = 'x'")
     assert [len(scan.columns) for scan in made.scans] == [6, 3]
+
+
+def test_a_required_parameter_shows_its_argument_and_not_the_field_of_that_name() -> None:
+    scan = _scan("SELECT * FROM google.storage.objects WHERE bucket = 'b'")
+    assert "bucket" not in [column.name for column in scan.columns]
+    assert scan.parameter_columns == ("bucket",)
+    assert scan.conjuncts[0].verdict is Verdict.EXACT
+
+
+def test_an_optional_parameter_leaves_the_field_of_that_name_to_the_row() -> None:
+    scan = _scan("SELECT state FROM google.ml.jobs WHERE projectsId = 'p' AND filter = 'x'")
+    assert scan.parameter_columns == ("projectsId", "filter")

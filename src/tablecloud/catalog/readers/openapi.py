@@ -85,8 +85,18 @@ def _resource(reading: _Reading, name: str, declared: Node) -> Resource:
         root_url=root_of(as_list(reading.document.get("servers"))),
         version=reading.place.version,
         description=as_text(declared.get("description")) or as_text(declared.get("title")),
+        signing_service=_signing_service(reading),
         ordered=True,
     )
+
+
+def _signing_service(reading: _Reading) -> str:
+    """Return what signatures call the service, where the provider's calls are signed as AWS wants it."""
+    kinds = [as_text(as_node(config.get("auth")).get("type")) for config in reading.place.configs]
+    if not any(kind.startswith("aws_") for kind in kinds):
+        return ""
+    info = as_node(reading.document.get("info"))
+    return as_text(info.get("x-serviceName")) or as_text(info.get("title"))
 
 
 def _methods(reading: _Reading, resource: str, declared: Node) -> Iterator[Method]:

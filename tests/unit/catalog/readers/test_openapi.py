@@ -207,3 +207,11 @@ def test_what_is_no_document(text: bytes) -> None:
 
 def test_numbers_beyond_the_parser_do_not_spoil_a_document() -> None:
     assert read_yaml(b"maximum: 18446744073709552000\nb: 1\n", "x")["b"] == 1
+
+
+def test_signed_services_have_a_name_for_signatures() -> None:
+    aws = ({"auth": {"type": "aws_signing_v4"}},)
+    assert read(configs=aws)["names"].signing_service == "billing"
+    named_so = service(info={"title": "billing", "x-serviceName": "bill"})
+    assert read(named_so, configs=aws)["names"].signing_service == "bill"
+    assert read(configs=({"auth": {"type": "bearer"}},))["names"].signing_service == ""
