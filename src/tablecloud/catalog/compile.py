@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -38,6 +38,7 @@ CREATE TABLE compiled (key TEXT PRIMARY KEY, name TEXT, form TEXT, description T
 """
 
 _COMPRESSION = 3
+_PackagedRow = tuple[str, str, str, str, str, str, int, str]
 
 
 def fill_names(connection: sqlite3.Connection, sources: Sequence[Source], progress: Progress | None) -> None:
@@ -46,9 +47,11 @@ def fill_names(connection: sqlite3.Connection, sources: Sequence[Source], progre
     A package's documents are large and many, so the names of its resources are written with each service.
     """
     connection.executescript(NAMES_SCHEMA)
-    for source in sorted(sources, key=lambda s: not s.packaged):
+    packaged = _read_packages(connection, [source for source in sources if source.packaged])
+    there = {row for row in packaged if Path(row[-1]).exists()}
+    _write_packaged(connection, (row for row in packaged if row in there))
+    for source in sources:
         if source.packaged:
-            _write_package(connection, source)
             continue
         key = source.provider.lower()
         outlines = dict(_outlines(source, progress))
@@ -59,20 +62,22 @@ def fill_names(connection: sqlite3.Connection, sources: Sequence[Source], progre
         for service in name_services(titles, preferred_versions(source)):
             file, outline = by_file[service.title.file]
             _write_service(connection, key, service.name, service.preferred, file, outline)
+    # A document that its package lacks hides no Discovery document; alone it is listed, and using it says so.
+    _write_packaged(connection, (row for row in packaged if row not in there))
 
 
-def _write_package(connection: sqlite3.Connection, source: Source) -> None:
-    """Write the services of a package and how its calls are authenticated."""
-    try:
-        provider = read_package(source.documents)
-    except DocumentError:
-        # One bad package must not hide the other providers.
-        return
-    key = source.provider.lower()
-    connection.execute("INSERT INTO providers VALUES (?, ?)", (key, provider.auth))
-    connection.executemany(
-        "INSERT OR IGNORE INTO services VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 1)",
-        [
+def _read_packages(connection: sqlite3.Connection, sources: Sequence[Source]) -> list[_PackagedRow]:
+    """Write how each package's calls are authenticated; return the rows of its services."""
+    rows: list[_PackagedRow] = []
+    for source in sources:
+        try:
+            provider = read_package(source.documents)
+        except DocumentError:
+            # One bad package must not hide the other providers.
+            continue
+        key = source.provider.lower()
+        connection.execute("INSERT INTO providers VALUES (?, ?)", (key, provider.auth))
+        rows += [
             (
                 key,
                 service.name.lower(),
@@ -84,7 +89,13 @@ def _write_package(connection: sqlite3.Connection, source: Source) -> None:
                 str(document_path(source.documents, service)),
             )
             for service in provider.services
-        ],
+        ]
+    return rows
+
+
+def _write_packaged(connection: sqlite3.Connection, rows: Iterable[_PackagedRow]) -> None:
+    connection.executemany(
+        "INSERT OR IGNORE INTO services VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 1)", list(rows)
     )
 
 

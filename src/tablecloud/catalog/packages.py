@@ -54,5 +54,6 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DocumentError(
-            f"cannot read the document {path}: {error.strerror}", hint="REGISTRY PULL the provider again"
+            f"cannot read the document {path}: {error.strerror}",
+            hint="the package lacks it, or is damaged: remove it and pull it again",
         ) from error

@@ -222,6 +222,19 @@ def test_a_packages_names_win_and_discovery_names_stay(
     assert catalog.auth_defaults() == {"acme": '{"type":"bearer","credentialsenvvar":"ACME_TOKEN"}'}
 
 
+def test_a_missing_document_does_not_hide_the_discovery_document(
+    registry: Registry, root: Path, tmp_path: Path
+) -> None:
+    from discovery_documents import document, folder_source
+
+    pull(registry, root, "acme", "", never)
+    discovery = folder_source(tmp_path / "acme", document(name="billing"))
+    (packages_folder(root) / "acme" / NEW / "services" / "billing.yaml").unlink()
+    catalog = Catalog.open(root, sources=[discovery, *_packages(root)])
+    assert [r.name for r in catalog.resources("acme", "billing")] == ["books", "operations", "shelves.books"]
+    assert catalog.service("acme", "billing").version == "v1"
+
+
 def _packages(root: Path):
     from tablecloud.catalog.sources import package_sources
 

@@ -52,11 +52,14 @@ def body_of(pointers: Pointers, operation: Node, method: Node, rename: Rename) -
     naming = as_text(as_node(as_node(method.get("config")).get("requestBodyTranslate")).get("algorithm"))
     within = naming.partition("naive_")[2]
     required = required_of(pointers, schema) | {str(name) for name in as_list(request.get("required"))}
+    base = _json_object(as_text(request.get("base")))
+    # What the constants hold, nobody need give.
+    required -= set(msgspec.json.decode(base)) if base else set()
     return Body(
         fields=_fields(pointers, schema, within, required, rename),
         rules=BodyRules(
             media_type=str(media_type),
-            base=_json_object(as_text(request.get("base"))),
+            base=base,
             bare_names=naming.startswith("naive"),
         ),
         unsupported=_unsupported(request, str(media_type), within),

@@ -28,10 +28,12 @@ def read_yaml(data: bytes, label: str) -> dict[str, Any]:
         value = _parse(text)
     except (UnicodeDecodeError, ryaml.InvalidYamlError) as error:
         raise DocumentError(
-            f"{label} is not YAML: {str(error).splitlines()[0]}", hint="pull the package again"
+            f"{label} is not YAML: {str(error).splitlines()[0]}", hint="remove the package and pull it again"
         ) from error
     if not isinstance(value, dict):
-        raise DocumentError(f"{label} is not a provider document", hint="pull the package again")
+        raise DocumentError(
+            f"{label} is not a provider document", hint="remove the package and pull it again"
+        )
     return value
 
 
