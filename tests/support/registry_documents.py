@@ -91,6 +91,7 @@ SCHEMAS: JsonObject = {
     "Report": record(
         result=record(usage={"type": "array", "items": record(day=TEXT, total={"type": "integer"})})
     ),
+    "Reason": record(why=TEXT, dueDates={"type": "array", "items": TEXT}),
     "People": record(people={"type": "array", "items": ref("Customer")}),
     "Tags": record(line_items={"type": "array", "items": record(tag=TEXT)}),
     "Machine": record(id=TEXT, vmSize=TEXT, properties={"type": "object"}),
@@ -116,7 +117,7 @@ def _template(body: str, kind: str = "golang_template_json_v0.3.0") -> JsonObjec
 PATHS: JsonObject = {
     ALL: {
         "parameters": [ACCOUNT, VERSION_HEADER],
-        "get": operation(ref("Invoices"), KINDS, parameter("since", "query")),
+        "get": operation(ref("Invoices"), KINDS, parameter("since", "query"), parameter("pageSize", "query")),
         "post": operation(ref("Invoice"), body=ref("Invoice")),
     },
     ONE: {
@@ -125,7 +126,9 @@ PATHS: JsonObject = {
         "delete": {"responses": {"204": {"description": "gone"}}},
         "patch": operation(ref("Invoice"), body=ref("Invoice")),
     },
-    f"{ONE}:void": {"post": operation(ref("Invoice"), ACCOUNT, parameter("id", "path", required=True))},
+    f"{ONE}:void": {
+        "post": operation(ref("Invoice"), ACCOUNT, parameter("id", "path", required=True), body=ref("Reason"))
+    },
     "/report?api=2": {"get": operation(ref("Report"))},
     "/people": {"get": operation({"type": "array", "items": ref("Customer")})},
     "/tags": {"get": operation(record(tags={"type": "array", "items": TEXT}))},
@@ -142,7 +145,7 @@ RESOURCES: JsonObject = {
             "create": method(ALL, "post", config=NAIVE, request={"base": '{"currency": "EUR"}'}),
             "delete": method(ONE, "delete", response={"openAPIDocKey": "204"}),
             "update": method(ONE, "patch"),
-            "void": method(f"{ONE}:void", "post"),
+            "void": method(f"{ONE}:void", "post", config=NAIVE),
         },
         select=["get", "list"],
         insert=["create"],
@@ -280,12 +283,12 @@ def package(name: str = "acme", version: str = VERSION, *, folder: str = "", **c
     )
 
 
-def write_registry(folder: Path, *versions: str) -> Path:
-    """A registry on disk that has these versions of `acme`."""
+def write_registry(folder: Path, *versions: str, **config: Any) -> Path:
+    """A registry on disk that has these versions of `acme`, with `config` in their provider.yaml."""
     dist = folder / "dist"
     (dist / "acme").mkdir(parents=True)
     index = {"providers": {"acme": {"versions": list(versions)}, "other": {"versions": ["v1.0.0"]}}}
     (dist / "providers.yaml").write_text(json.dumps(index), encoding="utf-8")
     for version in versions:
-        (dist / "acme" / f"{version}.tgz").write_bytes(package(version=version))
+        (dist / "acme" / f"{version}.tgz").write_bytes(package(version=version, **config))
     return folder

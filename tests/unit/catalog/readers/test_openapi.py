@@ -62,7 +62,7 @@ def test_a_resource_of_views_has_no_methods(billing) -> None:
 
 def test_parameters_of_path_item_and_operation_and_server(billing) -> None:
     found = {p.name: p for p in named(billing["invoices"], "list").parameters}
-    assert list(found) == ["account", "kinds", "since", "acme-version", "region", "host"]
+    assert list(found) == ["account", "kinds", "since", "pageSize", "acme-version", "region", "host"]
     assert found["account"].required and found["account"].location is Location.PATH
     assert (found["kinds"].repeated, found["kinds"].joined) == (True, ",")
     # The default is sent, so nobody need give it.
