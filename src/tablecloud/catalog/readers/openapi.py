@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from tablecloud.catalog.model import Form, Location, Method, Parameter, Resource, Verb
 from tablecloud.catalog.readers.bodies import Body, body_of
@@ -19,6 +18,7 @@ from tablecloud.catalog.readers.paging import paging_of
 from tablecloud.catalog.readers.parameters import literal_path, parameters_of, root_of, server_parameters
 from tablecloud.catalog.readers.refs import Node, Pointers, as_list, as_node, as_text, ref_name
 from tablecloud.catalog.readers.templates import template_of
+from tablecloud.catalog.readers.waiting import Waiting
 
 _VERBS = {
     "select": Verb.SELECT,
@@ -59,7 +59,7 @@ class _Reading:
     document: Node
     pointers: Pointers
     rename: Rename
-    columns: dict[str, Any] = field(default_factory=dict)
+    waiting: Waiting
 
 
 def read_service(document: Node, place: ServicePlace) -> list[Resource]:
@@ -70,7 +70,8 @@ def read_service(document: Node, place: ServicePlace) -> list[Resource]:
         place: the service it is of.
     """
     rename = to_snake if place.snake_case else str
-    reading = _Reading(place, document, Pointers(document), rename)
+    pointers = Pointers(document)
+    reading = _Reading(place, document, pointers, rename, Waiting(document, pointers))
     found = as_node(as_node(document.get("components")).get("x-stackQL-resources"))
     return [_resource(reading, str(name), as_node(declared)) for name, declared in found.items()]
 
@@ -153,6 +154,7 @@ def _method(
         columns=columns,
         items=items,
         pagination=paging_of(configs, http),
+        long_running=reading.waiting.rule(schema, http, path, serves[0]),
         also=tuple(serves[1:]),
         description=as_text(operation.get("description")) or as_text(operation.get("summary")),
         response=ref_name(schema),

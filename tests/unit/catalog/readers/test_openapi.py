@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from registry_documents import PATHS, RESOURCES, method, service
+from registry_documents import PATHS, RESOURCES, method, operation, record, resource, service
 
 from tablecloud.catalog.model import Follow, Location, Method, Pagination, Reshape, Resource, Verb
 from tablecloud.catalog.readers.openapi import ServicePlace, read_service
@@ -215,3 +215,35 @@ def test_signed_services_have_a_name_for_signatures() -> None:
     named_so = service(info={"title": "billing", "x-serviceName": "bill"})
     assert read(named_so, configs=aws)["names"].signing_service == "bill"
     assert read(configs=({"auth": {"type": "bearer"}},))["names"].signing_service == ""
+
+
+def operations(*members: str, error: object = None) -> dict[str, object]:
+    """A document with one method that begins something, and a GET of what it answers with."""
+    schema = record(**{name: {"type": "string"} for name in members} | ({"error": error} if error else {}))
+    answers = operation({"$ref": "#/components/schemas/Op"})
+    return service(
+        paths={"/v1/things": {"post": answers, "get": answers}, "/v1/ops/{id}": {"get": answers}},
+        components={
+            "schemas": {"Op": schema},
+            "x-stackQL-resources": {
+                "things": resource(
+                    "things",
+                    {"create": method("/v1/things", "post"), "list": method("/v1/things", "get")},
+                    insert=["create"],
+                    select=["list"],
+                )
+            },
+        },
+    )
+
+
+def test_an_operation_is_polled_as_discovery_documents_have_it() -> None:
+    generic = read(operations("name", "done", "error", "response"))["things"]
+    rule = named(generic, "create").long_running
+    assert rule is not None and rule.poll == "v1/{+name}" and rule.result == ("response",)
+    assert named(generic, "list").long_running is None
+    errors = {"type": "object", "properties": {"errors": {"type": "array", "items": {"type": "object"}}}}
+    linked = read(operations("selfLink", "status", "targetLink", error=errors))["things"]
+    rule = named(linked, "create").long_running
+    assert rule is not None and rule.poll == "{+selfLink}" and rule.message[1] == "errors"
+    assert named(read(operations("name", "done"))["things"], "create").long_running is None
