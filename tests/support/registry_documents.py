@@ -92,6 +92,10 @@ SCHEMAS: JsonObject = {
         result=record(usage={"type": "array", "items": record(day=TEXT, total={"type": "integer"})})
     ),
     "Reason": record(why=TEXT, dueDates={"type": "array", "items": TEXT}),
+    "Search": record(
+        "query", query=TEXT, limit={"type": "integer"}, kinds={"type": "array", "items": TEXT}, NextToken=TEXT
+    ),
+    "Hits": record(hits={"type": "array", "items": record(id=TEXT)}, NextToken=TEXT),
     "People": record(people={"type": "array", "items": ref("Customer")}),
     "Tags": record(line_items={"type": "array", "items": record(tag=TEXT)}),
     "Machine": record(id=TEXT, vmSize=TEXT, properties={"type": "object"}),
@@ -133,6 +137,7 @@ PATHS: JsonObject = {
     "/people": {"get": operation({"type": "array", "items": ref("Customer")})},
     "/tags": {"get": operation(record(tags={"type": "array", "items": TEXT}))},
     "/machines?__x=1&v=2": {"get": operation(ref("Machines"))},
+    "/search": {"post": operation(ref("Hits"), body=ref("Search"))},
     "/names": {"get": operation({"type": "array", "items": TEXT})},
     "/files": {"get": {"responses": answer(TEXT, "text/csv")}},
 }
@@ -194,6 +199,27 @@ RESOURCES: JsonObject = {
             )
         },
         select=["list"],
+    ),
+    # The first one needs nothing; the document says to try the other one before it.
+    "hits": resource(
+        "hits",
+        {
+            "search": method(
+                "/search",
+                "post",
+                config={
+                    "requestBodyTranslate": {"algorithm": "naive"},
+                    "pagination": {
+                        "requestToken": {"key": "NextToken", "location": "body"},
+                        "responseToken": {"key": "$.NextToken", "location": "body"},
+                    },
+                },
+                request={"base": '{"order": "up"}'},
+                response={"objectKey": "$.hits"},
+            ),
+            "all": method("/names", "get"),
+        },
+        select=["search", "all"],
     ),
     "names": resource("names", {"list": method("/names", "get")}, select=["list"]),
     "strange": resource(

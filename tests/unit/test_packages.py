@@ -29,6 +29,12 @@ def respond(seen: Seen) -> Reply:
         return json_reply({"id": "new", **json.loads(seen.body)})
     if "/invoices/" in seen.path:
         return json_reply(INVOICES[1])
+    if seen.path == "/search":
+        asked = json.loads(seen.body)
+        return json_reply(
+            {"hits": [{"id": asked.get("NextToken", "h0")}]}
+            | ({} if "NextToken" in asked else {"NextToken": "h1"})
+        )
     if seen.path == "/people":
         return json_reply([{"name": "a"}, {"name": "b", "parent": {"name": "a"}}])
     if seen.path == "/tags":
@@ -142,6 +148,18 @@ def test_the_first_method_that_can_be_called_is_called(acme) -> None:
 )
 def test_rows_of_every_shape(acme, sql: str, expected: list[tuple[object, ...]]) -> None:
     assert rows(acme[0], sql) == expected
+
+
+def test_a_select_by_post_asks_in_its_body(acme) -> None:
+    session, server = acme
+    sql = """SELECT id FROM acme.billing.hits
+        WHERE query = 'q' AND "limit" = 5 AND kinds = '["a"]' ORDER BY 1"""
+    assert rows(session, sql) == [("h0",), ("h1",)]
+    first = {"order": "up", "query": "q", "limit": 5, "kinds": ["a"]}
+    assert [json.loads(seen.body) for seen in server.seen] == [first, first | {"NextToken": "h1"}]
+    server.seen.clear()
+    assert len(rows(session, "SELECT * FROM acme.billing.hits")) == 2
+    assert [seen.target for seen in server.seen] == ["/names"]
 
 
 def test_an_insert_lies_upon_the_methods_constants(acme) -> None:

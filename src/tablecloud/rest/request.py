@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
 
 import msgspec
 
 from tablecloud.catalog.model import Location, Method, Parameter, Resource
 from tablecloud.errors import InvalidValue, NotSupported
-from tablecloud.rest.body import lay_upon
+from tablecloud.rest.body import Scalar, body_of_arguments, lay_upon
 from tablecloud.rest.messages import Request, Signing
 from tablecloud.rest.template import expand, expand_server, quote_query
-
-Scalar: TypeAlias = str | int | float | bool | None
 
 # Standard query parameters of Google APIs that carry a credential; masked when a user gives one.
 _SECRET_QUERY = frozenset({"key", "access_token", "oauth_token"})
@@ -47,6 +44,8 @@ def build_request(
         # An endpoint that was configured speaks for the whole service.
         root_url = method.root_url
     root = expand_server(root_url, lambda name: places.get((Location.SERVER, name)))
+    if body is None:
+        body = body_of_arguments(method, arguments)
     body = lay_upon(method.body_rules.base, body)
     path = expand(method.path, lambda name: places.get((Location.PATH, name)))
     query = list(_query_pairs(method, values))

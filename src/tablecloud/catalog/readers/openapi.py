@@ -15,7 +15,13 @@ from tablecloud.catalog.readers.bodies import Body, body_of
 from tablecloud.catalog.readers.casing import to_snake
 from tablecloud.catalog.readers.composition import Rename, columns_of, find_rows
 from tablecloud.catalog.readers.paging import paging_of
-from tablecloud.catalog.readers.parameters import literal_path, parameters_of, root_of, server_parameters
+from tablecloud.catalog.readers.parameters import (
+    body_parameters,
+    literal_path,
+    parameters_of,
+    root_of,
+    server_parameters,
+)
 from tablecloud.catalog.readers.refs import Node, Pointers, as_list, as_node, as_text, ref_name
 from tablecloud.catalog.readers.templates import template_of
 from tablecloud.catalog.readers.waiting import Waiting
@@ -138,6 +144,8 @@ def _method(
         *server_parameters(servers or as_list(reading.document.get("servers"))),
     ]
     body = body_of(reading.pointers, operation, declared, reading.rename)
+    if serves[0] is Verb.SELECT:
+        parameters += body_parameters(body.fields)
     schema, media_type = _answer(reading.pointers, operation, response)
     rows = find_rows(reading.pointers, schema, as_text(response.get("objectKey")))
     template = template_of(response)
@@ -182,8 +190,8 @@ def _translation(configs: tuple[Node, ...]) -> str:
 
 
 def _distinct(parameters: list[Parameter]) -> tuple[Parameter, ...]:
-    """Keep the first of parameters of one name: path, query, header, server."""
-    order = (Location.PATH, Location.QUERY, Location.HEADER, Location.SERVER)
+    """Keep the first of parameters of one name: path, query, header, body, server."""
+    order = (Location.PATH, Location.QUERY, Location.HEADER, Location.BODY, Location.SERVER)
     found: dict[str, Parameter] = {}
     for parameter in sorted(parameters, key=lambda p: order.index(p.location)):
         found.setdefault(parameter.name.lower(), parameter)

@@ -133,6 +133,18 @@ def test_bodies_have_fields_names_and_constants(billing) -> None:
     assert update.body_rules.base == "" and not update.body_rules.bare_names
 
 
+def test_a_select_by_post_takes_the_bodys_fields_as_parameters(billing) -> None:
+    search = named(billing["hits"], "search")
+    assert {p.name: p.location for p in search.parameters if p.location is not Location.SERVER} == {
+        "query": Location.BODY,
+        "limit": Location.BODY,
+        "kinds": Location.BODY,
+        "NextToken": Location.BODY,
+    }
+    assert search.required == ("query",)
+    assert not [p for p in named(billing["invoices"], "create").parameters if p.location is Location.BODY]
+
+
 def test_templates_that_say_where_rows_are(billing) -> None:
     people, tags = billing["people"].methods[0], billing["tags"].methods[0]
     assert (people.items, [c.name for c in people.columns]) == ((), ["name", "parent"])
@@ -196,7 +208,7 @@ def test_every_method_of_the_test_document_is_read_once(billing) -> None:
     assert sum(len(r.methods) for r in billing.values()) == sum(
         len(r.get("methods", {})) for r in RESOURCES.values()
     )
-    assert len(PATHS) == 9
+    assert len(PATHS) == 10
 
 
 @pytest.mark.parametrize("text", [b"- a\n- b\n", b"a: [", b"\xff\xfe\x00"])
