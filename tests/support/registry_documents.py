@@ -225,6 +225,7 @@ RESOURCES: JsonObject = {
         },
         select=["search", "all"],
         delete=["remove"],
+        insert=["change"],
         update=["change"],
     ),
     "names": resource("names", {"list": method("/names", "get")}, select=["list"]),

@@ -167,6 +167,7 @@ def test_a_select_by_post_asks_in_its_body(acme) -> None:
     [
         ("DELETE FROM acme.billing.hits WHERE id = 'h1' AND force = true", {"id": "h1", "force": True}),
         ("UPDATE acme.billing.hits SET note = 'n' WHERE id = 'h1'", {"id": "h1", "note": "n"}),
+        ("INSERT INTO acme.billing.hits(id, note) SELECT 'h1', 'n'", {"id": "h1", "note": "n"}),
         ("EXEC acme.billing.hits.remove @id = 'h1'", {"id": "h1"}),
         ('EXEC acme.billing.hits.remove @@json = \'{"id": "h1"}\'', {"id": "h1"}),
     ],

@@ -198,8 +198,8 @@ def _translation(configs: tuple[Node, ...]) -> str:
 
 
 def _distinct(parameters: list[Parameter]) -> tuple[Parameter, ...]:
-    """Keep the first of parameters of one name: path, query, header, body, server."""
-    order = (Location.PATH, Location.QUERY, Location.HEADER, Location.BODY, Location.SERVER)
+    """Keep the first of parameters of one name: path, query, header, server, body."""
+    order = (Location.PATH, Location.QUERY, Location.HEADER, Location.SERVER, Location.BODY)
     found: dict[str, Parameter] = {}
     for parameter in sorted(parameters, key=lambda p: order.index(p.location)):
         found.setdefault(parameter.name.lower(), parameter)

@@ -143,7 +143,8 @@ def test_a_select_by_post_takes_the_bodys_fields_as_parameters(billing) -> None:
     }
     assert search.required == ("query",)
     assert named(billing["hits"], "remove").required == ("id",)
-    assert [p.name for p in named(billing["hits"], "change").parameters][:1] == ["id"]
+    asked = [p.name for p in named(billing["hits"], "change").parameters if p.location is Location.BODY]
+    assert asked == ["id"]
     assert not [p for p in named(billing["invoices"], "create").parameters if p.location is Location.BODY]
 
 
@@ -261,3 +262,11 @@ def test_an_operation_is_polled_as_discovery_documents_have_it() -> None:
     rule = named(linked, "create").long_running
     assert rule is not None and rule.poll == "{+selfLink}" and rule.message[1] == "errors"
     assert named(read(operations("name", "done"))["things"], "create").long_running is None
+
+
+def test_a_variable_of_the_server_goes_before_a_field_of_the_body() -> None:
+    document = json.loads(json.dumps(service()))
+    search = document["components"]["schemas"]["Search"]
+    search["properties"]["region"] = {"type": "string"}
+    found = {p.name: p.location for p in named(read(document)["hits"], "search").parameters}
+    assert found["region"] is Location.SERVER
