@@ -34,7 +34,7 @@ def connect(
         root: the application root; None means `TABLECLOUD_ROOT`, else `~/.tablecloud`.
         provider: what table names without one mean.
         endpoints: service (`google.ml`) -> root URL; `google.ml` means this machine's service unless given.
-        auth: JSON, provider -> kind of credential, as the command line's `--auth` takes it.
+        auth: JSON or YAML, provider -> kind of credential, as the command line's `--auth` takes it.
         on_error: `partial`, `strict` or `ignore`.
         dry_run: show the requests of each statement and send nothing.
 
@@ -75,7 +75,8 @@ def embedded_services(
         endpoint = ensure_running(root / "ml", progress=progress)
         return LocalService(url=endpoint.url, token_file=endpoint.token_file)
 
-    return {"google.ml": job_service}
+    # The logs of its jobs are all that is of google.logging there; the service says so of the rest.
+    return {"google.ml": job_service, "google.logging": job_service}
 
 
 def _specs(auth: str) -> Mapping[str, AuthSpec]:

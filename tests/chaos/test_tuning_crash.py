@@ -1,4 +1,4 @@
-"""The server is killed again and again while trials run: each runs once, and its metrics and log are whole."""
+"""The server is killed again and again while trials run: each runs once, its metrics and log are whole."""
 
 from __future__ import annotations
 

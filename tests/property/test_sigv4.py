@@ -7,7 +7,7 @@ from unittest import mock
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tablecloud.auth.sigv4 import AwsKeys, sign_v4
@@ -42,6 +42,7 @@ def oracle(request: Request, keys: AwsKeys, signing: Signing) -> str:
 
 
 @settings(max_examples=150, deadline=None)
+@example(http="GET", segments=["/"], query=[], headers={}, body=None, token="", service="s3")
 @given(
     http=st.sampled_from(["GET", "POST", "PUT", "DELETE"]),
     segments=st.lists(SEGMENT, max_size=4),

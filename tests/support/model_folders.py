@@ -49,7 +49,8 @@ class Predictor:
 
     def daemon(self):
         import subprocess
-        return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True).pid
+        sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+        return subprocess.Popen(sleeper, start_new_session=True).pid
 
     def hang(self):
         while True:

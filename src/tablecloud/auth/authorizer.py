@@ -6,15 +6,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tablecloud.auth.credentials import bearer, read_file, sign
-from tablecloud.auth.spec import AuthSpec, connection
+from tablecloud.auth.spec import AuthSpec
 from tablecloud.auth.tokens import TokenSource, TokenStore
-from tablecloud.auth.ways import Way, default_ways, find_ways
 from tablecloud.clock import Clock, SystemClock
 from tablecloud.errors import CredentialError
 from tablecloud.rest.messages import Conversation, Exchange, Request
+
+if TYPE_CHECKING:
+    from tablecloud.auth.connections import Connections
+    from tablecloud.auth.ways import Way
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -37,6 +41,7 @@ class Authorizer:
         self._environ = environ
         self._tokens = tokens
         self._clock = clock
+        self._connections: dict[str, Connections] = {}
         self._ways: dict[tuple[str, str], tuple[Way, ...]] = {}
 
     def assign(self, root_url: str, spec: AuthSpec) -> None:
@@ -80,9 +85,16 @@ class Authorizer:
         return request
 
     def _resolve(self, request: Request, name: str, spec: AuthSpec | None) -> tuple[Way, ...]:
+        # Not needed for this machine's own service, which most commands start with.
+        from tablecloud.auth.connections import Connections
+        from tablecloud.auth.ways import default_ways, find_ways
+
         provider = request.provider
         if name:
-            spec = connection(provider, spec or AuthSpec(), name)
+            connections = self._connections.get(provider)
+            if connections is None:
+                connections = self._connections[provider] = Connections(provider, spec or AuthSpec())
+            spec = connections.find(name)
         if spec is None:
             return default_ways(provider, self._defaults.get(provider), self._environ, self._clock)
         return find_ways(provider, spec, self._environ, self._clock)

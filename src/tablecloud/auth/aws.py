@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tablecloud.auth.aws_machine import container_source, machine_source, on_aws, process_source
+from tablecloud.auth.aws_sso import sso_source
 from tablecloud.auth.aws_sts import Keys, Role, role_source, web_identity_source
 from tablecloud.auth.credentials import either, read_secret
 from tablecloud.auth.profiles import read_sections
@@ -19,8 +20,6 @@ from tablecloud.errors import CredentialError
 
 _ID, _SECRET, _SESSION = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
 _SETUP = f"set {_ID} and {_SECRET}, or run: aws configure"
-
-_EXPORT = 'eval "$(aws configure export-credentials --profile {} --format env)"'
 
 
 def find_keys(provider: str, spec: AuthSpec, environ: Mapping[str, str], clock: Clock) -> Keys:
@@ -76,10 +75,7 @@ def profile_keys(
     if "credential_process" in section:
         return process_source(provider, section["credential_process"], clock)
     if any(key.startswith("sso_") for key in section):
-        raise CredentialError(
-            f"{provider}: the AWS profile '{name}' signs in through a browser (SSO)",
-            hint=f"run: aws sso login; {_EXPORT.format(name)}",
-        )
+        return sso_source(provider, name, section, _home(environ) / "sso" / "cache", clock)
     raise CredentialError(f"{provider}: the AWS profile '{name}' holds no keys", hint=_SETUP)
 
 
@@ -143,16 +139,22 @@ def _environment_keys(environ: Mapping[str, str]) -> AwsKeys | None:
 
 def _profiles(provider: str, environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Return the settings by profile; the credentials file wins over the configuration file."""
-    home = Path(environ.get("HOME") or "~").expanduser() / ".aws"
+    home = _home(environ)
     config = Path(environ.get("AWS_CONFIG_FILE") or home / "config").expanduser()
     credentials = Path(environ.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials").expanduser()
     found: dict[str, dict[str, str]] = {}
-    for name, section in read_sections(provider, config).items():
+    sections = read_sections(provider, config)
+    for name, section in sections.items():
         if name == "default" or name.startswith("profile "):
-            found[name.removeprefix("profile ")] = dict(section)
+            session = sections.get(f"sso-session {section.get('sso_session', '')}", {})
+            found[name.removeprefix("profile ")] = {**session, **section}
     for name, section in read_sections(provider, credentials).items():
         found[name] = {**found.get(name, {}), **section}
     return found
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("HOME") or "~").expanduser() / ".aws"
 
 
 def _profile_role(
@@ -166,7 +168,7 @@ def _profile_role(
     if "mfa_serial" in section:
         raise CredentialError(
             f"{provider}: the AWS profile '{name}' wants a code from a device",
-            hint=f"run: {_EXPORT.format(name)}",
+            hint=f'run: eval "$(aws configure export-credentials --profile {name} --format env)"',
         )
     seconds = section.get("duration_seconds", "3600")
     role = Role(

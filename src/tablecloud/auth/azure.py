@@ -53,8 +53,30 @@ def find_azure(
     if environ.get("IDENTITY_ENDPOINT") and environ.get("IDENTITY_HEADER"):
         return _app_service_source(provider, scope, environ)
     if _on_azure(environ):
-        return _machine_source(provider, scope, environ)
-    return _az_source(provider, scope, clock)
+        return _either(_machine_source(provider, scope, environ), _az_source(provider, scope, clock))
+    source = _az_source(provider, scope, clock)
+    if source is None:
+        raise CredentialError(
+            f"no credential for {provider}: no AZURE_CLIENT_SECRET, no AZURE_FEDERATED_TOKEN_FILE, "
+            "no managed identity, and no az command line tool",
+            hint="set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or run: az login",
+        )
+    return source
+
+
+def _either(machine: TokenSource, az: TokenSource | None) -> TokenSource:
+    """Return the machine's identity; the user's own, where the machine turns out to have none."""
+    if az is None:
+        return machine
+    second = az
+
+    def fetch() -> Conversation[Fetched]:
+        try:
+            return (yield from machine.fetch())
+        except CredentialError:
+            return (yield from second.fetch())
+
+    return TokenSource(key=machine.key, fetch=fetch)
 
 
 def _secret_source(provider: str, scope: str, environ: Mapping[str, str]) -> TokenSource:
@@ -118,16 +140,12 @@ def _machine_source(provider: str, scope: str, environ: Mapping[str, str]) -> To
     return TokenSource(key=f"azure machine {request.url}", fetch=lambda: ask(provider, request))
 
 
-def _az_source(provider: str, scope: str, clock: Clock) -> TokenSource:
+def _az_source(provider: str, scope: str, clock: Clock) -> TokenSource | None:
     import shutil
 
     program = shutil.which("az")
     if program is None:
-        raise CredentialError(
-            f"no credential for {provider}: no AZURE_CLIENT_SECRET, no AZURE_FEDERATED_TOKEN_FILE, "
-            "no managed identity, and no az command line tool",
-            hint="set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or run: az login",
-        )
+        return None
     command = [program, "account", "get-access-token", "--output", "json", "--resource", _resource(scope)]
 
     def fetch() -> Conversation[Fetched]:
@@ -158,8 +176,8 @@ def _identity(scope: str, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _resource(scope: str) -> str:
-    """Return the older name of a scope: the address without its last part, its final slash kept."""
-    return scope.removesuffix("/.default")
+    """Return the older name of the first scope: its address without the last part, its final slash kept."""
+    return scope.split()[0].removesuffix("/.default")
 
 
 def _on_azure(environ: Mapping[str, str]) -> bool:

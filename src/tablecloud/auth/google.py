@@ -22,7 +22,7 @@ _GCLOUD_TOKEN_LIFE = 1800.0
 
 
 class Key(msgspec.Struct, kw_only=True):
-    """A credentials file of Google: a service account's key or a user's refresh token."""
+    """A credentials file of Google: a service account's key, a user's refresh token, or a way to either."""
 
     type: str = ""
     client_email: str = ""
@@ -32,6 +32,10 @@ class Key(msgspec.Struct, kw_only=True):
     client_id: str = ""
     client_secret: str = ""
     refresh_token: str = ""
+    quota_project_id: str = ""
+    service_account_impersonation_url: str = ""
+    delegates: tuple[str, ...] = ()
+    source_credentials: msgspec.Raw = msgspec.Raw(b"{}")
 
     def __repr__(self) -> str:
         return f"Key(type={self.type!r})"
@@ -50,7 +54,8 @@ def key_source(provider: str, text: str, *, scopes: tuple[str, ...], sub: str, c
             f"the credentials of {provider} are not the JSON of a Google key file"
         ) from None
     check_address(provider, key.token_uri)
-    wanted = " ".join(scopes or (CLOUD_PLATFORM,))
+    scopes = scopes or (CLOUD_PLATFORM,)
+    wanted = " ".join(scopes)
     if key.type == "service_account" and key.client_email and key.private_key:
         return TokenSource(
             key=f"service_account {key.client_email} {key.private_key_id} {key.token_uri} {sub} {wanted}",
@@ -60,7 +65,20 @@ def key_source(provider: str, text: str, *, scopes: tuple[str, ...], sub: str, c
         return TokenSource(
             key=f"authorized_user {key.client_id} {key.refresh_token} {key.token_uri}",
             fetch=lambda: _exchange_refresh_token(provider, key),
+            # A user belongs to no project: Google wants to know whose quota the calls use.
+            headers=(("x-goog-user-project", key.quota_project_id),) if key.quota_project_id else (),
         )
+    if key.type == "external_account":
+        from tablecloud.auth.google_federation import external_source
+
+        return external_source(provider, text, scopes, clock)
+    if key.type == "impersonated_service_account" and key.service_account_impersonation_url:
+        from tablecloud.auth.google_federation import acting_source
+
+        inner = bytes(key.source_credentials).decode()
+        base = key_source(provider, inner, scopes=(), sub="", clock=clock)
+        url = key.service_account_impersonation_url
+        return acting_source(provider, base, url, key.delegates, scopes, clock)
     raise CredentialError(
         f"the credentials of {provider} are of the type '{key.type[:40]}', or incomplete",
         hint="use a service account key or `gcloud auth application-default login`",

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from urllib.parse import quote, quote_plus
 
 from tablecloud.auth.credentials import either, variable
-from tablecloud.auth.exchange import ask, check_address, form_request, read_token, token_policy
+from tablecloud.auth.exchange import ask, check_address, form_request
 from tablecloud.auth.spec import AuthSpec, plain
 from tablecloud.auth.tokens import Fetched, TokenSource
 from tablecloud.errors import CredentialError, RemoteDenied, RemoteRefused
 from tablecloud.rest.messages import Conversation, Request
-from tablecloud.rest.retry import attempt
 
 _EXPRESSION = re.compile(r"\{\{-?(.*?)-?\}\}", re.S)
 _LOOK_UP = re.compile(r"\s*\.(\w+)\s*", re.A)
@@ -85,7 +84,8 @@ def _fetch(provider: str, style: int, in_header: Request, in_form: Request) -> C
     if style != _IN_PARAMETERS:
         # Services take one or the other and do not say which; RFC 6749 2.3.1 prefers the header.
         try:
-            return read_token(provider, (yield from attempt(in_header, token_policy())))
-        except (RemoteDenied, RemoteRefused):
-            pass
+            return (yield from ask(provider, in_header))
+        except CredentialError as error:
+            if not isinstance(error.__cause__, (RemoteDenied, RemoteRefused)):
+                raise
     return (yield from ask(provider, in_form))

@@ -103,7 +103,7 @@ def _canonical_path(path: str, *, once: bool) -> str:
     if path in ("", "/"):
         return "/"
     if once:
-        return quote(unquote_to_bytes(path), safe="/~")
+        return "/".join(_encoded(segment) for segment in path.split("/"))
     if _PLAIN_PATH.fullmatch(path):
         return path
     # The path of the URL is encoded already: this is the second time.

@@ -21,7 +21,7 @@ KNOWN_TYPES = (
     "oci_signing_v1",
     "service_account",
 )
-_NO_CONNECTIONS = msgspec.Raw()
+NO_CONNECTIONS = msgspec.Raw()
 
 
 class AuthSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -106,7 +106,7 @@ class AuthSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
     trouble: str = ""
     """Why a provider's own description cannot be used; only in one of the type `unusable`."""
-    connections: msgspec.Raw = _NO_CONNECTIONS
+    connections: msgspec.Raw = NO_CONNECTIONS
     """Name -> block of one of many accounts, as JSON that nobody has read yet."""
 
     def __repr__(self) -> str:
@@ -133,7 +133,7 @@ def read_spec(provider: str, entry: msgspec.Raw | bytes) -> AuthSpec:
         spec = msgspec.json.decode(entry, type=AuthSpec)
     except msgspec.MsgspecError as error:
         raise CredentialError(f"the auth of {provider} is not understood: {error}") from None
-    return _checked(provider, spec)
+    return checked(provider, spec)
 
 
 def read_default(provider: str, text: str) -> AuthSpec:
@@ -152,43 +152,10 @@ def read_default(provider: str, text: str) -> AuthSpec:
         return AuthSpec(type="unusable", trouble=error.message)
 
 
-def connection(provider: str, spec: AuthSpec, name: str) -> AuthSpec:
-    """Return the description of one of a provider's connections, laid upon what holds for all of them.
-
-    Raises:
-        CredentialError: there is none of that name, or it is not understood.
-    """
-    known = _names(provider, spec)
-    entry = known.get(name)
-    if entry is None:
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, known, n=3)
-        raise CredentialError(
-            f"{provider} has no connection '{name}'",
-            hint=f"did you mean {' or '.join(near)}?" if near else f"--auth describes {len(known)} of them",
-        )
-    try:
-        merged = {**plain(spec), **msgspec.json.decode(entry, type=dict[str, object])}
-        found = msgspec.convert(merged, AuthSpec)
-    except msgspec.MsgspecError as error:
-        raise CredentialError(f"the connection '{name}' of {provider} is not understood: {error}") from None
-    return _checked(f"{provider} ({name})", found)
-
-
 def plain(spec: AuthSpec) -> dict[str, object]:
     """Return the keys and values of a description as they were written, without its connections."""
-    block: dict[str, object] = msgspec.to_builtins(msgspec.structs.replace(spec, connections=_NO_CONNECTIONS))
+    block: dict[str, object] = msgspec.to_builtins(msgspec.structs.replace(spec, connections=NO_CONNECTIONS))
     return block
-
-
-def _names(provider: str, spec: AuthSpec) -> dict[str, msgspec.Raw]:
-    if spec.connections is _NO_CONNECTIONS:
-        return {}
-    try:
-        return msgspec.json.decode(spec.connections, type=dict[str, msgspec.Raw])
-    except msgspec.MsgspecError:
-        raise CredentialError(f"the connections of {provider} are no map from name to a map") from None
 
 
 def _read_map(text: str) -> dict[str, msgspec.Raw]:
@@ -209,7 +176,12 @@ def _read_map(text: str) -> dict[str, msgspec.Raw]:
         ) from None
 
 
-def _checked(provider: str, spec: AuthSpec) -> AuthSpec:
+def checked(provider: str, spec: AuthSpec) -> AuthSpec:
+    """Return a description whose words are all known.
+
+    Raises:
+        CredentialError: one is not.
+    """
     if spec.type and spec.type not in KNOWN_TYPES:
         raise CredentialError(
             f"{spec.type[:60]} is no auth type ({provider})", hint=f"types: {', '.join(KNOWN_TYPES)}"
@@ -217,5 +189,5 @@ def _checked(provider: str, spec: AuthSpec) -> AuthSpec:
     if spec.location not in ("header", "query"):
         raise CredentialError(f"the auth of {provider} has a location that is neither header nor query")
     if spec.successor is not None:
-        _checked(provider, spec.successor)
+        checked(provider, spec.successor)
     return spec

@@ -41,6 +41,8 @@ class TokenSource:
 
     key: str = field(repr=False)
     fetch: Callable[[], Conversation[Fetched]]
+    headers: tuple[tuple[str, str], ...] = ()
+    """What requests carry beside the token."""
 
 
 class _Stored(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tablecloud.auth.credentials import bearer, read_file, read_secret, resolve, sign
@@ -59,7 +59,12 @@ def default_ways(
 
 def token_way(source: TokenSource) -> Way:
     """Return the way that sends an access token as Bearer."""
-    return Way(sign=lambda request, token: sign(request, bearer(token)), source=source)
+
+    def signed(request: Request, token: str) -> Request:
+        ready = sign(request, bearer(token))
+        return replace(ready, headers=ready.headers + source.headers) if source.headers else ready
+
+    return Way(sign=signed, source=source)
 
 
 def kind_of(spec: AuthSpec) -> str:

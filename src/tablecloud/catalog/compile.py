@@ -11,7 +11,7 @@ import msgspec
 
 from tablecloud.catalog.model import Resource, ServiceEntry
 from tablecloud.catalog.names import DocumentTitle, name_services
-from tablecloud.catalog.overlay import apply_overlay, read_overlay
+from tablecloud.catalog.overlay import apply_overlay, queries, read_overlay
 from tablecloud.catalog.packages import document_path, read_package, read_package_service
 from tablecloud.catalog.readers.discovery import ServiceOutline, read_outline, read_resources
 from tablecloud.catalog.sources import (
@@ -171,13 +171,19 @@ def compile_service(source: Source, service: ServiceEntry) -> list[Resource]:
     if source.packaged:
         return read_package_service(source.documents, service)
     file = Path(service.document)
-    resources = read_resources(read_document(file), file.name, provider=source.provider, service=service.name)
     overlay_path = overlay_file(source, file.name.partition(".")[0])
-    if overlay_path is None:
-        return resources
-    overlay = read_overlay(read_document(overlay_path), overlay_path.name)
-    same = all(resource.version == overlay.version for resource in resources)
-    return apply_overlay(overlay, resources) if same else resources
+    overlay = read_overlay(read_document(overlay_path), overlay_path.name) if overlay_path else None
+    # Beneath a package's document the service's version is the package's; the file's name has the document's.
+    if overlay is not None and overlay.version != file.name.removesuffix(".json").partition(".")[2]:
+        overlay = None
+    resources = read_resources(
+        read_document(file),
+        file.name,
+        provider=source.provider,
+        service=service.name,
+        queries=queries(overlay) if overlay else (),
+    )
+    return apply_overlay(overlay, resources) if overlay else resources
 
 
 def fill_service(connection: sqlite3.Connection, resources: Sequence[Resource]) -> None:

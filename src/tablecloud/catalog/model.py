@@ -43,7 +43,7 @@ class Form(StrEnum):
 
 
 class Parameter(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """One value a method takes outside its body."""
+    """One value a method takes outside its body; for a query by POST, one field of it."""
 
     name: str
     """As SQL spells it: `projectsId`."""
@@ -100,7 +100,7 @@ class Pagination(Struct, frozen=True, array_like=True, omit_defaults=True):
     """How a list says that there is more: a token in the response, sent back with the next request."""
 
     request: str
-    """Wire name of the query parameter, or of the body's field, that takes the token."""
+    """Wire name of the parameter, or of the body's field, that takes the token."""
     response: tuple[str, ...]
     """Path of the token in the response; absent or empty means the end. Where `header`, the header's name."""
     page_size: str = ""
@@ -217,6 +217,13 @@ class Method(Struct, frozen=True, array_like=True, omit_defaults=True):
     def read_only(self) -> bool:
         """Whether sending it twice does no harm: a GET, a HEAD, or what SELECT calls, even by POST."""
         return self.http in ("GET", "HEAD") or self.verb is Verb.SELECT
+
+    @property
+    def is_query(self) -> bool:
+        """Whether it is a POST that only reads: its parameters are its body."""
+        if self.http in ("GET", "HEAD"):
+            return False
+        return self.verb is Verb.SELECT and any(p.location is Location.BODY for p in self.parameters)
 
 
 class Resource(Struct, frozen=True, array_like=True, omit_defaults=True):

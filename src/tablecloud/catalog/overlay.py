@@ -48,6 +48,8 @@ class MethodRules(Struct, forbid_unknown_fields=True):
     long_running: LongRunningRule | None = None
     remote_filter: RemoteFilterRule | None = None
     identity: dict[str, str] = {}
+    query: bool = False
+    """Whether it is a POST that only reads: SELECT reaches it, the fields of its body are parameters."""
 
 
 class Overlay(Struct, forbid_unknown_fields=True):
@@ -71,6 +73,11 @@ def read_overlay(data: bytes, label: str) -> Overlay:
         return msgspec.json.decode(data, type=Overlay)
     except msgspec.DecodeError as error:
         raise DocumentError(f"the overlay {label} cannot be used: {error}") from error
+
+
+def queries(overlay: Overlay) -> frozenset[str]:
+    """Return the ids of the methods that an overlay calls queries; the reader needs them."""
+    return frozenset(name for name, rules in overlay.methods.items() if rules.query)
 
 
 def apply_overlay(overlay: Overlay, resources: Iterable[Resource]) -> list[Resource]:

@@ -29,6 +29,7 @@ def _serve(given: Namespace, settings: Settings) -> int:
     def ready(state: ServerState) -> None:
         _say(f"ml service at {state.url}")
         _say(f"  state in {settings.service_root}, token in {state.token_file}")
+        _say(f"  open the page, once, within ten minutes: {_page_link(state)}")
         _say("  Ctrl-C stops it; running jobs go on")
 
     serve(
@@ -58,10 +59,22 @@ def _status(_given: Namespace, settings: Settings) -> int:
         _say(f"url      {state.url}")
         _say(f"process  {state.pid}, version {state.version}, up {_duration(time.time() - state.started)}")
         _say(f"token    {state.token_file}")
+        _say(f"page     {_page_link(state)} (good once, for ten minutes)")
     counts = count_states(settings.service_root)
     _say(f"state    {settings.service_root}")
     _say(f"jobs     {', '.join(f'{count} {name}' for name, count in counts.items()) or 'none'}")
     return OK if state else FAILED
+
+
+def _page_link(state: ServerState) -> str:
+    """Return a link that logs a browser in to the service's page."""
+    import time
+    from pathlib import Path
+
+    from tablecloud.jobs.page.sessions import link, link_key
+
+    token = Path(state.token_file).read_text(encoding="ascii").strip()
+    return link(state.url, link_key(token, state.started), time.time())
 
 
 def _stop(given: Namespace, settings: Settings) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tablecloud.clock import Clock
@@ -23,6 +23,9 @@ from tablecloud.jobs.settings import ServiceSettings
 from tablecloud.jobs.store import Store
 
 ACTOR = "scheduler"
+
+PROGRESS_SECONDS = 2.0
+"""Between two looks at what a running job says of itself."""
 
 
 class Weight(Protocol):
@@ -38,12 +41,23 @@ class Weight(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What a job's program has said of itself."""
+
+    output: dict[str, object]
+    """`trainingOutput` or `predictionOutput`, as it is now."""
+    failure: str = ""
+    """Why the program gave up, in sentences for the errorMessage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """How a job becomes processes: the two functions of `layout` that the scheduler needs."""
+    """How a job becomes processes, and what they say of themselves."""
 
     build: Callable[[Job, int, str], AttemptSpec]
     """(job, attempt, token) -> specification; raises `JobError` for a job that cannot be run."""
     requirements: Callable[[Job], Weight]
+    progress: Callable[[Job], Progress | None] = lambda _: None
 
 
 @dataclass(slots=True)
@@ -56,6 +70,8 @@ class _Track:
     said_end: bool = False
     broken: str | None = None
     """Why it could not be started."""
+    looked: float = 0.0
+    """When its progress was last looked at; of the monotonic clock."""
 
 
 class Attempts:
@@ -125,7 +141,7 @@ class Attempts:
             if job.not_before is not None and now < job.not_before:
                 return
             self._launch(job, track)
-        self._settle(job, track)
+        self._settle(self._note_progress(job, track), track)
 
     def sweep(self, job: Job) -> None:
         """Remove what is left of an ended job's attempt, which comes after the end was written."""
@@ -190,12 +206,25 @@ class Attempts:
             self._executor.cleanup(job.ref)
         failed = observation.finished and any(one.exit_code or one.signal for one in observation.replicas)
         output = self._journal.output(job) if failed else []
+        if failed and (said := self._layout.progress(job)) and said.failure:
+            observation = replace(observation, failed=Reason.BAD_INPUT, detail=said.failure)
         current: Job | None = job
         while current is not None:
             decision = decide_outcome(
                 current, observation, settings=self._settings, now=self._clock.now(), output=output
             )
             current = self._apply(current, track, decision)
+
+    def _note_progress(self, job: Job, track: _Track) -> Job:
+        """Store what a running job says of itself, where that is new; return the job as it is then."""
+        now = self._clock.monotonic()
+        if job.state is not State.RUNNING or now - track.looked < PROGRESS_SECONDS:
+            return job
+        track.looked = now
+        said = self._layout.progress(job)
+        if said is None or said.output == job.output:
+            return job
+        return self._store.set_output(job.uid, said.output) or job
 
     def _apply(self, job: Job, track: _Track, decision: Decision) -> Job | None:
         """Carry a decision out; returns the job where there is more to decide."""
@@ -252,7 +281,9 @@ class Attempts:
         )
 
     def _output(self, job: Job, now: float) -> dict[str, object] | None:
-        """Return `trainingOutput` for a job that ends now; contract 2.10."""
+        """Return `trainingOutput` or `predictionOutput` for a job that ends now; contract 2.10, 3.3."""
+        if said := self._layout.progress(job):
+            return said.output
         if job.start_time is None or "trainingInput" not in job.document:
             return None
         cpus = self._layout.requirements(job).cpus

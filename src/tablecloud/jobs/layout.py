@@ -100,8 +100,6 @@ def unsupported(document: Mapping[str, Any]) -> str | None:
     Parameters:
         document: the job's, with `trainingInput` or `predictionInput`.
     """
-    if "predictionInput" in document:
-        return "Batch prediction jobs are not run by this service yet."
     training = document.get("trainingInput", {})
     for role in ("master", "worker", "parameterServer", "evaluator"):
         if training.get(f"{role}Config", {}).get("imageUri"):
@@ -112,6 +110,11 @@ def unsupported(document: Mapping[str, Any]) -> str | None:
     names = [training.get(f"{role}Type") for role in ("master", "worker", "parameterServer", "evaluator")]
     unknown = [name for name in names if name and machine(name) is None]
     return f"The machine type {unknown[0]} is not known to this service." if unknown else None
+
+
+def inherited_environment() -> dict[str, str]:
+    """Return what every job sees of the server's own environment."""
+    return {name: value for name, value in os.environ.items() if _INHERITED.fullmatch(name)}
 
 
 def requirements(job: Job) -> Requirement:
@@ -134,12 +137,15 @@ def build_attempt(job: Job, attempt: int, token: str, settings: AttemptSettings)
 
     Raises:
         UnsupportedJob: this version does not run the job.
+        BadParameter: it is a tuning job whose search breaks a rule.
         StorageError: an address of the job cannot be used.
     """
     storage = Storage(settings.root)
     training = job.document.get("trainingInput", {})
     folder = (settings.root / "attempts" / job.uid / str(attempt)).absolute()
     replicas = _replicas(job.document)
+    if is_tuning(job.document):
+        read_spec(job.document)  # what it cannot search must be found out now, not trial by trial
     if job_dir := training.get("jobDir"):
         storage.check_writable(job_dir)
     shared = _shared_environment(job, training, storage, folder)
@@ -220,7 +226,7 @@ def _shared_environment(
     job: Job, training: Mapping[str, Any], storage: Storage, folder: Path
 ) -> dict[str, str]:
     """Return what all replicas of a job find in their environment."""
-    environment = {name: value for name, value in os.environ.items() if _INHERITED.fullmatch(name)}
+    environment = inherited_environment()
     environment |= {
         "PATH": f"{folder / 'env' / 'bin'}:{environment.get('PATH', os.defpath)}",
         "PYTHONUNBUFFERED": "1",

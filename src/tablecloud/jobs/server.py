@@ -15,6 +15,7 @@ import secrets
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -64,7 +65,7 @@ def serve(settings: ServerSettings, *, on_ready: Callable[[ServerState], None] |
     settings.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _only_server(settings.root):
         (settings.root / "server.json").unlink(missing_ok=True)  # of a server that was killed
-        with _listen(settings.host, settings.port) as listener:
+        with _listen_again(settings) as listener:
             _serve_on(listener, settings, on_ready)
 
 
@@ -73,6 +74,8 @@ def _serve_on(
 ) -> None:
     from tablecloud.jobs.api.app import create_app
     from tablecloud.jobs.api.principals import load_principals, local_principals
+    from tablecloud.jobs.gcs.credentials import storage_key
+    from tablecloud.jobs.page.sessions import link_key
     from tablecloud.jobs.service import JobService, ServiceSettings
 
     token_file = _token_file(settings.root)
@@ -81,27 +84,37 @@ def _serve_on(
         principals = local_principals(token)
     else:
         principals = load_principals(settings.principals, token)
-    service = JobService(ServiceSettings(root=settings.root))
+    service = JobService(
+        ServiceSettings(root=settings.root, url=_url(listener), storage_key=storage_key(token))
+    )
     service.start()
     drain = settings.drain
     state_file = settings.root / "server.json"
+    since, closing = time.time(), threading.Event()
+    app = create_app(service, principals=principals, link_key=link_key(token, since), closing=closing)
 
     def started() -> None:
-        state = _state(listener, token_file)
+        state = _state(listener, token_file, since)
         _publish(state_file, state_as_json(state))
         if on_ready is not None:
             on_ready(state)
 
     try:
-        drain = _run(create_app(service, principals=principals), listener, started) or drain
+        drain = _run(app, listener, started, closing) or drain
     finally:
         # First, so that nobody is sent to an address where nothing answers while jobs are waited for.
         state_file.unlink(missing_ok=True)
         service.stop(drain=drain)
 
 
-def _run(app: ASGIApp, listener: socket.socket, started: Callable[[], None]) -> bool:
-    """Answer requests until a signal says stop; return whether that signal asked to drain."""
+def _run(
+    app: ASGIApp, listener: socket.socket, started: Callable[[], None], closing: threading.Event
+) -> bool:
+    """Answer requests until a signal says stop; return whether that signal asked to drain.
+
+    Parameters:
+        closing: set once no request is taken any more, while answers under way are waited for.
+    """
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -110,6 +123,10 @@ def _run(app: ASGIApp, listener: socket.socket, started: Callable[[], None]) -> 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             started()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            closing.set()
+            await super().shutdown(sockets)
 
     server = Server(
         uvicorn.Config(
@@ -186,6 +203,17 @@ def _already_running(root: Path) -> JobError:
     )
 
 
+def _listen_again(settings: ServerSettings) -> socket.socket:
+    """Listen where the last server of this root did, unless told where: running jobs know its address."""
+    path = settings.root / "port"
+    with suppress(OSError, ValueError, JobError):
+        if settings.port == 0:
+            return _listen(settings.host, int(path.read_text(encoding="ascii")))
+    listener = _listen(settings.host, settings.port)
+    path.write_text(f"{listener.getsockname()[1]}\n", encoding="ascii")
+    return listener
+
+
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -207,18 +235,23 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _state(listener: socket.socket, token_file: Path) -> ServerState:
+def _url(listener: socket.socket) -> str:
+    """Return the address as this machine reaches it."""
     host, port = listener.getsockname()[:2]
     reachable = {
         "0.0.0.0": "127.0.0.1",  # noqa: S104
         "::": "::1",
     }.get(host, host)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def _state(listener: socket.socket, token_file: Path, since: float) -> ServerState:
     return ServerState(
-        url=f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}",
+        url=_url(listener),
         pid=os.getpid(),
         process_start=process_start(os.getpid()),
         boot_id=_boot_id(),
-        started=time.time(),
+        started=since,
         version=tablecloud.__version__,
         token_file=str(token_file),
     )

@@ -13,7 +13,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tablecloud.clock import Clock, SystemClock
@@ -154,6 +154,16 @@ class JobService:
         """Return the next jobs of a project after (create_time, job_id): newest first, ties by job id."""
         return self._parts().store.page(project, after=after, limit=limit)
 
+    @property
+    def settings(self) -> ServiceSettings:
+        """What the service was told."""
+        return self._settings
+
+    def is_active(self, uid: str) -> bool:
+        """Say whether there is a job of this uid that has not ended."""
+        job = self._parts().store.by_uid(uid)
+        return job is not None and not job.state.final
+
     def position(self, job: Job) -> int:
         """Return the 1-based place of a QUEUED job, 0 for any other. Contract: ml-jobs-service 5.4."""
         return self._parts().store.position(job)
@@ -291,10 +301,18 @@ class JobService:
 
 def _layout_of(settings: ServiceSettings) -> Layout:
     from tablecloud.jobs import layout
+    from tablecloud.jobs.gcs.credentials import with_storage
+    from tablecloud.jobs.models.lookup import find_source
+    from tablecloud.jobs.prediction.layout import with_prediction
 
-    return Layout(
+    training = Layout(
         build=lambda job, attempt, token: layout.build_attempt(job, attempt, token, settings),
         requirements=layout.requirements,
+    )
+    every = with_prediction(training, settings, lambda name: find_source(settings.root, name))
+    return replace(
+        every,
+        build=lambda job, attempt, token: with_storage(every.build(job, attempt, token), settings),
     )
 
 

@@ -32,3 +32,7 @@ class ServiceSettings:
     """Whether pip must do without an index."""
     serving: ServingSettings = field(default_factory=ServingSettings)
     """Of online prediction."""
+    url: str = ""
+    """Where the server answers, as jobs of this machine reach it; empty where nothing answers."""
+    storage_key: bytes = field(default=b"", repr=False)
+    """Makes the secrets that let jobs use the storage face; `gcs.access`."""

@@ -40,7 +40,7 @@ def read_pages(
     """
     request = build_request(resource, method, arguments, body, root_url=root_url)
     shown = {p.name: scalar_text(arguments.get(p.name)) for p in method.parameters if p.name in arguments}
-    paging = method.pagination
+    paging = _paging_of(method)
     if paging is not None and _token_bound(method, paging, shown):
         paging = None
     seen: set[str] = set()
@@ -62,6 +62,15 @@ def read_pages(
         seen.add(following.token)
         number += 1
         current = following.request
+
+
+def _paging_of(method: Method) -> Pagination | None:
+    """Return how a method pages; a parameter that goes into the body takes its token there."""
+    paging = method.pagination
+    if paging is None or paging.follow is not Follow.QUERY:
+        return paging
+    inside = any(p.wire == paging.request and p.location is Location.BODY for p in method.parameters)
+    return msgspec.structs.replace(paging, follow=Follow.BODY) if inside else paging
 
 
 def find_token(body: bytes, path: tuple[str, ...]) -> str:

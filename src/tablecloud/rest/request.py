@@ -25,7 +25,7 @@ def build_request(
     Parameters:
         arguments: values by the parameter's SQL name; None means not given.
             A repeated parameter takes a JSON array.
-        body: JSON text; None sends no body.
+        body: JSON text; None sends none, but for a query by POST, whose parameters are its body.
         root_url: where the service is, with its `{server}` variables; usually `resource.root_url`.
 
     Raises:

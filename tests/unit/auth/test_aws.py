@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -183,15 +184,65 @@ def test_roles_of_profiles_lead_to_each_other(home: Path) -> None:
         find({"HOME": str(home)}, profile="lost")
 
 
-@pytest.mark.parametrize(
-    ("settings", "word"),
-    [("sso_session = x", "aws sso login"), ("role_arn = a\nmfa_serial = m", "export-credentials")],
-)
-def test_profiles_that_need_a_person_say_what_to_run(home: Path, settings: str, word: str) -> None:
-    (home / ".aws/config").write_text(f"[profile p]\n{settings}\n")
+def test_a_profile_that_wants_a_code_says_what_to_run(home: Path) -> None:
+    (home / ".aws/config").write_text("[profile p]\nrole_arn = a\nmfa_serial = m\n")
     with pytest.raises(CredentialError) as caught:
         find({"HOME": str(home)}, profile="p")
-    assert word in caught.value.hint
+    assert "export-credentials --profile p" in caught.value.hint
+
+
+SSO = """[profile p]
+sso_session = corp
+sso_account_id = 111122223333
+sso_role_name = reader
+[sso-session corp]
+sso_start_url = https://corp.awsapps.com/start
+sso_region = eu-west-1
+"""
+
+
+def sign_in(home: Path, name: str, expires: str) -> None:
+    cache = home / ".aws/sso/cache"
+    cache.mkdir(parents=True)
+    file = cache / f"{hashlib.sha1(name.encode()).hexdigest()}.json"
+    file.write_text(json.dumps({"accessToken": "login-hunter2", "expiresAt": expires}))
+
+
+def test_a_person_who_signed_in_through_a_browser(home: Path) -> None:
+    (home / ".aws/config").write_text(SSO)
+    sign_in(home, "corp", HOUR_LATER)
+    keys = {"accessKeyId": "A", "secretAccessKey": "s", "sessionToken": "t", "expiration": 1_700_000_600_000}
+    found = find({"HOME": str(home)}, profile="p")
+    told = fetch(found, answer(json.dumps({"roleCredentials": keys}).encode()))
+    (request,) = told.sent
+    assert request.url == (
+        "https://portal.sso.eu-west-1.amazonaws.com/federation/credentials"
+        "?role_name=reader&account_id=111122223333"
+    )
+    assert dict(request.headers) == {"x-amz-sso_bearer_token": "login-hunter2"}
+    assert "login-hunter2" in request.secrets
+    assert keys_of(told.value[0]) == AwsKeys(access_key="A", secret_key="s", session_token="t")
+    assert told.value[1] == 600
+    assert isinstance(fetch(found, answer(b"{}")).error, CredentialError)
+
+
+def test_settings_of_a_login_may_stand_in_the_profile(home: Path) -> None:
+    (home / ".aws/config").write_text(
+        SSO.replace("sso_session = corp\n", "").replace("[sso-session corp]\n", "")
+    )
+    sign_in(home, "https://corp.awsapps.com/start", "2023-11-14T22:13:19Z")
+    told = fetch(find({"HOME": str(home)}, profile="p"))
+    assert isinstance(told.error, CredentialError) and "the login has ended" in told.error.message
+    assert told.error.hint == "run: aws sso login --profile p"
+
+
+def test_a_login_that_is_not_there_or_half_described(home: Path) -> None:
+    (home / ".aws/config").write_text(SSO)
+    told = fetch(find({"HOME": str(home)}, profile="p"))
+    assert isinstance(told.error, CredentialError) and "nobody is signed in" in told.error.message
+    (home / ".aws/config").write_text("[profile p]\nsso_session = gone\n")
+    with pytest.raises(CredentialError, match="lacks sso_start_url, sso_region"):
+        find({"HOME": str(home)}, profile="p")
 
 
 def test_a_profile_whose_keys_a_program_prints(home: Path) -> None:

@@ -127,3 +127,11 @@ def test_nothing_at_all_names_what_was_looked_for(tmp_path: Path, monkeypatch: p
     with pytest.raises(CredentialError, match="AZURE_CLIENT_SECRET") as caught:
         find_azure("azure", (), CLIENT, CLOCK)
     assert "az login" in caught.value.hint
+
+
+def test_a_machine_without_an_identity_leaves_it_to_the_tool(az: Path) -> None:
+    az.write_text("""#!/bin/sh\nprintf '{"accessToken": "t0k"}'\n""")
+    az.chmod(0o755)
+    source = find_azure("azure", (), POD, CLOCK)
+    refused = answer(b'{"error":"invalid_request","error_description":"Identity not found"}', status=400)
+    assert drive(source.fetch(), [refused], on_pause=really_wait).value == ("t0k", 1800)

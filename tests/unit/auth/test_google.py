@@ -108,6 +108,7 @@ def test_an_answer_without_a_token() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        '{"type": "impersonated_service_account", "service_account_impersonation_url": "https://h"}',
         "not json hunter2",
         '{"type": "service_account", "client_email": "hunter2"}',
         '{"type": "external_account"}',

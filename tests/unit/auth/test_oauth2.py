@@ -112,3 +112,9 @@ def test_a_refusal_that_echoes_the_secret_is_masked() -> None:
 def test_another_secret_has_another_token() -> None:
     keys = {client_source("acme", Block().spec(), {**ENVIRON, "SECRET": s}).key for s in ("one", "two")}
     assert len(keys) == 2
+
+
+def test_a_service_that_is_down_is_not_asked_in_another_way() -> None:
+    told = fetch(Block().spec(), *[answer(status=503)] * 3)
+    assert isinstance(told.error, CredentialError)
+    assert all("Authorization" in dict(request.headers) for request in told.sent)

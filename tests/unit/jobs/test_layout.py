@@ -161,7 +161,6 @@ def test_no_tier_is_basic() -> None:
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        ({"predictionInput": {}}, "Batch prediction"),
         ({"trainingInput": {"workerConfig": {"imageUri": "x"}}}, "workerConfig.imageUri"),
         ({"trainingInput": {"scaleTier": "BASIC_TPU"}}, "BASIC_TPU"),
         ({"trainingInput": {"scaleTier": "CUSTOM", "masterType": "huge"}}, "huge"),

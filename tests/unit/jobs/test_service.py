@@ -298,9 +298,9 @@ class TestDefaults:
     def test_what_this_version_does_not_run_fails_with_the_reason(
         self, service: JobService, tmp_path: Path
     ) -> None:
-        job = self.run(service, tmp_path / "none.whl", hyperparameters={"goal": "MAXIMIZE"})
+        job = self.run(service, tmp_path / "none.whl", scaleTier="BASIC_TPU")
         assert (job.state, job.reason) == (State.FAILED, Reason.BAD_INPUT)
-        assert "Hyperparameter tuning is not run by this service yet." in job.error_message
+        assert "The scale tier BASIC_TPU needs hardware" in job.error_message
 
 
 class TestProcesses:

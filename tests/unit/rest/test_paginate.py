@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.support.api import LIST, ROOT, method, resource
 from tests.support.conversations import answer, drive
 
+from tablecloud.catalog.model import Location, Parameter
 from tablecloud.errors import RemoteNotFound, RemoteRefused, RemoteUnavailable
 from tablecloud.rest.paginate import find_token, read_pages
 from tablecloud.rest.retry import RetryPolicy
@@ -110,3 +111,21 @@ def test_the_short_cut_finds_what_a_full_decoder_finds(document: dict, spaced: b
         assert not isinstance(expected, str)
         return
     assert found == (expected if isinstance(expected, str) else "")
+
+
+def test_a_query_by_post_takes_the_token_in_its_body() -> None:
+    asked = (
+        Parameter(name="filter", wire="filter", location=Location.BODY),
+        Parameter(name="pageToken", wire="pageToken", location=Location.BODY),
+    )
+    query = method("v2/entries:list", *asked, http="POST", pagination=LIST.pagination)
+    seen = drive(
+        pages({"filter": "x"}, query), [answer(b'{"nextPageToken":"t\\"1"}'), answer(b'{"entries":[]}')]
+    )
+    assert [json.loads(request.body) for request in seen.sent] == [
+        {"filter": "x"},
+        {"filter": "x", "pageToken": 't"1'},
+    ]
+    assert {request.url for request in seen.sent} == {f"{ROOT}v2/entries:list"}
+    alone = drive(pages({"pageToken": "t"}, query), [answer(b'{"nextPageToken":"u"}')])
+    assert len(alone.sent) == 1

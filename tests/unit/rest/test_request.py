@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from msgspec import structs
 from tests.support.api import ROOT, method, path_parameter, query_parameter, resource
@@ -8,6 +10,7 @@ from tablecloud.catalog.model import BodyRules, Location, Parameter, Verb
 from tablecloud.errors import InvalidValue, MissingParameter, NotSupported
 from tablecloud.rest.messages import Signing
 from tablecloud.rest.request import build_request, scalar_text
+from tablecloud.sqltypes import SqlType
 
 
 def build(target, arguments, body=None, root_url=ROOT):
@@ -188,3 +191,36 @@ def test_the_region_of_the_address_is_the_signatures() -> None:
         assert request.signing == Signing(service="ec2", region=name)
         assert request.url == f"https://ec2.{name}.example.com/v1/items"
     assert build(target, {}, root_url=ROOT).signing is None
+
+
+def body_parameter(name: str, **extra: object) -> Parameter:
+    return Parameter(name=name, wire=name, location=Location.BODY, **extra)
+
+
+QUERY = method(
+    "v2/entries:list",
+    body_parameter("resourceNames", repeated=True, required=True),
+    body_parameter("filter"),
+    body_parameter("pageSize", type=SqlType.BIGINT),
+    body_parameter("quick", type=SqlType.BOOLEAN),
+    http="POST",
+)
+
+
+def test_the_parameters_of_a_query_by_post_are_its_body() -> None:
+    request = build(QUERY, {"resourceNames": "projects/p", "filter": 'a="1"', "pageSize": 5, "quick": True})
+    assert json.loads(request.body) == {
+        "resourceNames": ["projects/p"],
+        "filter": 'a="1"',
+        "pageSize": 5,
+        "quick": True,
+    }
+    assert ("Content-Type", "application/json") in request.headers
+    assert request.repeatable
+    several = build(QUERY, {"resourceNames": '["projects/p","projects/q"]'})
+    assert json.loads(several.body) == {"resourceNames": ["projects/p", "projects/q"]}
+
+
+def test_a_number_in_a_body_is_one() -> None:
+    with pytest.raises(InvalidValue, match="pageSize"):
+        build(QUERY, {"resourceNames": "p", "pageSize": "many"})

@@ -6,7 +6,7 @@ The rules of verbs, names and forms are architecture section 3; docs/design/cata
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from tablecloud.catalog.model import Column, Form, Location, Method, Parameter, Resource, Verb
@@ -24,7 +24,7 @@ from tablecloud.catalog.readers.document import (
     walk_resources,
 )
 from tablecloud.catalog.readers.identity import with_identity
-from tablecloud.sqltypes import sql_type
+from tablecloud.sqltypes import SqlType, sql_type
 
 _VARIABLE = re.compile(r"\{(\+?)([^}]+)\}")
 _VERB_ORDER = (Verb.SELECT, Verb.INSERT, Verb.DELETE, Verb.EXEC)
@@ -73,7 +73,9 @@ def read_outline(data: bytes, label: str) -> ServiceOutline:
     )
 
 
-def read_resources(data: bytes, label: str, *, provider: str, service: str) -> list[Resource]:
+def read_resources(
+    data: bytes, label: str, *, provider: str, service: str, queries: Collection[str] = ()
+) -> list[Resource]:
     """Read every resource of a document, in both forms.
 
     Parameters:
@@ -81,11 +83,15 @@ def read_resources(data: bytes, label: str, *, provider: str, service: str) -> l
         label: its file name, for errors.
         provider: name of the provider.
         service: name of the service in SQL, such as `compute_beta`.
+        queries: ids of methods that only read although they are POSTs; an overlay names them.
 
     Raises:
         DocumentError: not a Discovery document.
     """
     document = decode_document(data, label)
+    for _, methods in walk_resources(document):
+        for method in methods.values():
+            method.queried = method.id in queries
     reading = _Reading(document)
     return [
         Resource(
@@ -183,17 +189,22 @@ def _method(reading: _Reading, form: Form, path: ResourcePath, name: str, method
     verb = verb_of(name, method)
     subject = rows.subject_of(reading.resources[path])
     shape = rows.row_shape(schemas, name, method, form, path[-1], subject)
+    body = rows.body_of(schemas, method.request.ref if method.request else "", method.id)
+    asked = tuple(map(_body_parameter, filter(_is_simple, body))) if method.queried else ()
     return Method(
         name=name,
         id=method.id,
         verb=verb,
         http=method.http_method,
         path=document.service_path + template,
-        parameters=tuple(_parameters(method, template, declared, {n.lower() for n in document.parameters})),
-        body=rows.body_of(schemas, method.request.ref if method.request else "", method.id),
+        parameters=(
+            *_parameters(method, template, declared, {n.lower() for n in document.parameters}),
+            *asked,
+        ),
+        body=() if method.queried else body,
         columns=reading.columns_of(shape.schema) if method.response_schema else (),
         items=shape.items,
-        pagination=operations.pagination_of(schemas, method, declared),
+        pagination=operations.pagination_of(schemas, method, declared.keys() | {p.wire for p in asked}),
         long_running=operations.long_running_of(
             schemas, method, verb, document.service_path, reading.polled_versions()
         ),
@@ -246,6 +257,26 @@ def _parameter(name: str, declared: DocumentParameter, required: bool) -> Parame
         enum=tuple(declared.enum),
         default=declared.default,
         description=declared.description,
+    )
+
+
+def _is_simple(field: Column) -> bool:
+    return field.json_type != "object"
+
+
+def _body_parameter(field: Column) -> Parameter:
+    """Make the parameter that goes into the body of a query."""
+    repeated = field.json_type == "array"
+    return Parameter(
+        name=field.name,
+        wire=field.name,
+        location=Location.BODY,
+        type=SqlType.VARCHAR if repeated else field.type,
+        required=field.required or field.description.startswith("Required."),
+        repeated=repeated,
+        format=field.format,
+        enum=field.enum,
+        description=field.description,
     )
 
 

@@ -67,6 +67,8 @@ class DocumentMethod(Struct, rename="camel"):
     parameters: Raw = Raw(b"{}")
     request: SchemaName | None = None
     response: SchemaName | None = None
+    queried: bool = field(name="x-queried", default=False)
+    """Whether it only reads although it is a POST: an overlay says so, its parameters are in its body."""
 
     @property
     def response_schema(self) -> str:

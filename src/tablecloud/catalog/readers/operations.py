@@ -6,10 +6,10 @@ A response that looks like a long-running operation is one, whoever published th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from tablecloud.catalog.model import Acceptor, LongRunning, Pagination, Verb
-from tablecloud.catalog.readers.document import DocumentMethod, DocumentParameter, Schema, Schemas
+from tablecloud.catalog.readers.document import DocumentMethod, Schema, Schemas
 
 GENERIC = frozenset(("name", "done", "error", "response"))
 """google.longrunning.Operation."""
@@ -20,11 +20,13 @@ _TOKENS = ("nextPageToken", "pageToken")
 _PAGE_SIZES = ("pageSize", "maxResults")
 
 
-def pagination_of(
-    schemas: Schemas, method: DocumentMethod, parameters: dict[str, DocumentParameter]
-) -> Pagination | None:
-    """Return the paging rule: a token in the response and a parameter that takes it; else None."""
-    if method.http_method != "GET" or "pageToken" not in parameters:
+def pagination_of(schemas: Schemas, method: DocumentMethod, parameters: Container[str]) -> Pagination | None:
+    """Return the paging rule: a token in the response and a parameter that takes it; else None.
+
+    Parameters:
+        parameters: names of what the method takes, in its URL or in the body of a query.
+    """
+    if not (method.http_method == "GET" or method.queried) or "pageToken" not in parameters:
         return None
     properties = schemas.resolve(Schema(ref=method.response_schema)).properties
     token = next((name for name in _TOKENS if name in properties), None)

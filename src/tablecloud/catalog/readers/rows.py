@@ -28,8 +28,9 @@ class RowShape:
 
 
 def selects(name: str, method: DocumentMethod) -> bool:
-    """Tell whether SELECT reaches a method: a GET called `get`, `list`, `aggregatedList` or `search`."""
-    return method.http_method == "GET" and name in SELECT_NAMES
+    """Tell whether SELECT reaches a method: a GET called `get`, `list`, `aggregatedList` or `search`, or a
+    POST of such a name that an overlay calls a query."""
+    return (method.http_method == "GET" or method.queried) and name in SELECT_NAMES
 
 
 def row_shape(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -16,6 +18,8 @@ from tablecloud.jobs.api.replies import Style, error_reply
 from tablecloud.jobs.wire.errors import invalid
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from tablecloud.jobs.service import JobService
 
 MAX_BODY = 10 * 1024 * 1024
@@ -26,14 +30,27 @@ _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-def create_app(service: JobService, *, principals: Principals, clock: Clock | None = None) -> Starlette:
-    """Return the application that serves the ml v1 API from a job service.
+def create_app(
+    service: JobService,
+    *,
+    principals: Principals,
+    clock: Clock | None = None,
+    link_key: bytes = b"",
+    closing: threading.Event | None = None,
+) -> Starlette:
+    """Return the application that serves the ml v1 API from a job service, the buckets, and the page.
 
     Parameters:
         service: started by the caller, and stopped by the caller.
         principals: who may call.
         clock: for filters and conditions that look at the time.
+        link_key: of the links that log a browser in; empty where there are none.
+        closing: set when the server goes down, so that the page's open streams end.
     """
+    from tablecloud.jobs.gcs.app import is_storage_path, storage_app
+    from tablecloud.jobs.page.app import PageApp, is_page_path
+    from tablecloud.jobs.page.sessions import Sessions
+
     api = Api(
         service=service,
         principals=principals,
@@ -41,7 +58,30 @@ def create_app(service: JobService, *, principals: Principals, clock: Clock | No
         clock=clock or SystemClock(),
     )
     # One mount below everything: paths are routed on their raw form, which starlette's own routes do not see.
-    return Starlette(routes=[Mount("/", app=_MlApplication(api))])
+    page = PageApp(api=api, sessions=Sessions(link_key), closing=closing or threading.Event())
+    faces = (_Face(takes=is_page_path, app=page), _Face(takes=is_storage_path, app=storage_app(api)))
+    return Starlette(routes=[Mount("/", app=_Faces(faces, _MlApplication(api)))])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Face:
+    """One of the applications behind the one port, and the raw paths that are its own."""
+
+    takes: Callable[[str], bool]
+    app: ASGIApp
+
+
+class _Faces:
+    """ASGI: sends each exchange to the face that takes its path, by default to the ml API."""
+
+    def __init__(self, faces: tuple[_Face, ...], default: ASGIApp) -> None:
+        self._faces = faces
+        self._default = default
+
+    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        path = _raw_path(scope) if scope["type"] == "http" else ""
+        app = next((face.app for face in self._faces if face.takes(path)), self._default)
+        await app(scope, receive, send)
 
 
 class _MlApplication:
@@ -92,14 +132,18 @@ async def _read_body(receive: _Receive) -> bytes | None:
 
 
 def _request(scope: _Scope, body: bytes) -> HttpRequest:
-    raw = scope.get("raw_path") or scope["path"].encode()
     return HttpRequest(
         method=scope["method"],
-        path=raw.decode("latin-1"),
+        path=_raw_path(scope),
         query=scope["query_string"].decode("latin-1"),
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
         body=body,
     )
+
+
+def _raw_path(scope: _Scope) -> str:
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.decode("latin-1")
 
 
 async def _send_reply(reply: HttpReply, send: _Send) -> None:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from tablecloud.errors import TablecloudError
-from tablecloud.jobs.api import iam, jobs, models, operations, places, predict, studies, versions
+from tablecloud.jobs.api import iam, jobs, logging, models, operations, places, predict, studies, versions
 from tablecloud.jobs.api.batch import PATHS, join_batch, split_batch
 from tablecloud.jobs.api.calls import Api, Call, HttpReply, HttpRequest
 from tablecloud.jobs.api.parameters import (
@@ -22,7 +22,7 @@ from tablecloud.jobs.api.parameters import (
 )
 from tablecloud.jobs.api.principals import caller_of
 from tablecloud.jobs.api.replies import Style, error_reply, json_reply
-from tablecloud.jobs.api.routes import Route, match_route
+from tablecloud.jobs.api.routes import LOG_ENTRIES, Route, match_route
 from tablecloud.jobs.models.records import Refusal
 from tablecloud.jobs.store import AlreadyFinished, JobExists, StaleRevision, UnknownJob
 from tablecloud.jobs.wire.errors import ApiError, field_error, invalid
@@ -135,7 +135,7 @@ def _call(route: Route, names: dict[str, str], parameters: Parameters, body: byt
 
 
 async def _run(api: Api, call: Call) -> JsonObject | HttpReply:
-    method = METHODS.get(call.method)
+    method = logging.list_entries if call.method == LOG_ENTRIES.id else METHODS.get(call.method)
     if method is None:
         text = f"Method {call.method} is not implemented: this server does not offer it."
         raise ApiError("UNIMPLEMENTED", text)
@@ -164,6 +164,6 @@ def _as_api_error(error: Exception) -> ApiError:
 
 
 def _log(error: Exception) -> None:
-    import logging
+    from logging import getLogger
 
-    logging.getLogger("tablecloud.jobs.api").error("a request failed", exc_info=error)
+    getLogger("tablecloud.jobs.api").error("a request failed", exc_info=error)

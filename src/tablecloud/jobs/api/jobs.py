@@ -14,6 +14,7 @@ from tablecloud.jobs.api.etags import revision_of
 from tablecloud.jobs.api.labels import check_labels
 from tablecloud.jobs.api.paging import page_of_jobs
 from tablecloud.jobs.api.permissions import require
+from tablecloud.jobs.api.prediction_input import check_prediction, require_model
 from tablecloud.jobs.api.training import check_training, scheduling_of
 from tablecloud.jobs.layout import unsupported
 from tablecloud.jobs.model import Job, NewJob
@@ -32,12 +33,14 @@ async def create_job(api: Api, call: Call) -> JsonObject:
     """Create a job; the reply leaves after it is on disk.
 
     Raises:
-        ApiError: INVALID_ARGUMENT, PERMISSION_DENIED, UNIMPLEMENTED.
+        ApiError: INVALID_ARGUMENT, PERMISSION_DENIED, UNIMPLEMENTED; for the model of a prediction NOT_FOUND
+            and FAILED_PRECONDITION too.
         JobExists: the id is taken, perhaps by a job that ended long ago.
     """
     body = read_body(_JOB, call.body, path="job")
     require(api, call, "ml.jobs.create")
     new = _new_job(call, body)
+    require_model(api, call, new.document.get("predictionInput", {}))
     _check_resumed(api, new)
     job = await asyncio.wrap_future(api.service.create(new))
     return shown_job(api, job)
@@ -182,9 +185,11 @@ def _new_job(call: Call, body: JsonObject) -> NewJob:
         raise field_error("job.input", "Exactly one of training_input and prediction_input must be set.")
     labels = body.get("labels", {})
     check_labels(labels)
-    training = document.get("trainingInput")
+    training, prediction = document.get("trainingInput"), document.get("predictionInput")
     if training is not None:
         check_training(training)
+    if prediction is not None:
+        check_prediction(prediction)
     if (reason := unsupported(document)) is not None:
         raise ApiError("UNIMPLEMENTED", reason)
     priority, wait, run = scheduling_of(training or {})

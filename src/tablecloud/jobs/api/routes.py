@@ -32,6 +32,17 @@ class Route:
     """Schema id of the reply."""
 
 
+LOG_ENTRIES_PATH = "/v2/entries:list"
+LOG_ENTRIES = Route(
+    id="logging.entries.list", http_method="POST", variables=(), parameters={}, response="LogEntries"
+)
+"""The one method of another API: it shows the logs of jobs."""
+_LOGS_ONLY = (
+    "Of Cloud Logging this service has entries.list alone, for the logs of its jobs. Google's own is reached "
+    "with --endpoint google.logging=https://logging.googleapis.com/"
+)
+
+
 @cache
 def routes() -> dict[Shape, dict[str, Route]]:
     """Return every route by shape and HTTP method."""
@@ -54,6 +65,10 @@ def match_route(http_method: str, path: str) -> tuple[Route, dict[str, str]]:
     Raises:
         ApiError: NOT_FOUND (no such URL), METHOD_NOT_ALLOWED, or INVALID_ARGUMENT (an id that cannot be one).
     """
+    if path == LOG_ENTRIES_PATH and http_method == "POST":
+        return LOG_ENTRIES, {}
+    if path.startswith("/v2/"):
+        raise ApiError("NOT_FOUND", f"{_no_such_url(path).message} {_LOGS_ONLY}")
     if not path.startswith("/v1/"):
         raise _no_such_url(path)
     shape, ids = _shape(path.removeprefix("/v1/").split("/"))

@@ -15,14 +15,14 @@ MIN_WAIT_SECONDS = 1800.0
 DEFAULT_RUN_SECONDS = 604_800.0
 _NO_ACCELERATOR = "ACCELERATOR_TYPE_UNSPECIFIED"
 
-_REGION = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
+REGION = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
 _RUNTIME = re.compile(r"(\d{1,3})\.(\d{1,3})\Z", re.ASCII)
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 _NETWORK = re.compile(r"projects/[^/]+/global/networks/[^/]+\Z")
 _KMS_KEY = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+\Z")
 _COMPUTE_ENGINE = re.compile(r"[a-z]\d[a-z]?-[a-z]+-\d+[a-z]?\Z")
 _LEGACY = re.compile(r"(standard|large_model|complex_model_[sml])(_gpu|_p100|_v100)?\Z")
-_LOCATION = re.compile(r"(gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?|file:///.+|/.+)\Z")
+LOCATION = re.compile(r"(gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?|file:///.+|/.+)\Z")
 
 _ROLES = ("worker", "parameterServer", "evaluator")
 
@@ -68,7 +68,7 @@ def _check_region(training: JsonObject) -> None:
     region = training.get("region", "")
     if not region:
         raise _refuse("region", "The region is required.")
-    if not _REGION.match(region):
+    if not REGION.match(region):
         raise _refuse("region", f"'{region[:80]}' is not the name of a region.")
 
 
@@ -82,7 +82,7 @@ def _check_program(training: JsonObject) -> None:
     if len(packages) > MAX_PACKAGES:
         raise _refuse("packageUris", f"At most {MAX_PACKAGES} packages may be given.")
     for index, uri in enumerate(packages):
-        if not _LOCATION.match(uri):
+        if not LOCATION.match(uri):
             raise _refuse(
                 f"packageUris[{index}]", f"'{uri[:200]}' is neither gs://, file:// nor an absolute path."
             )
@@ -99,7 +99,7 @@ def _check_program(training: JsonObject) -> None:
 
 
 def _check_location(path: str, uri: str) -> None:
-    if not _LOCATION.match(uri) or "\0" in uri:
+    if not LOCATION.match(uri) or "\0" in uri:
         raise _refuse(path, f"'{uri[:200]}' is neither gs://bucket/…, file:///… nor an absolute path.")
     if ".." in uri.split("/"):
         raise _refuse(path, f"'{uri[:200]}' must not contain '..'.")

@@ -25,6 +25,7 @@ import tablecloud
 from tablecloud.errors import ExecutorError, JobError
 from tablecloud.jobs.executors.processes import sweep
 from tablecloud.jobs.executors.shim import folder as files
+from tablecloud.jobs.executors.shim import proc
 from tablecloud.jobs.serving.worker import LENGTH
 
 # The service's code comes last on the path, so that a model's own packages win over what lies beside it.
@@ -159,17 +160,16 @@ class WorkerProcess:
         return reply
 
     def kill(self) -> None:
-        """End the process and its group; safe at any time, from any thread."""
+        """End the process, its group and what is below it; safe at any time, from any thread."""
         with self._ended:
             if self._process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
+                _end_tree(self._process.pid)
                 self._process.wait()
 
     def close(self) -> None:
         """End the process and all it has started; not while another thread asks. Safe to call twice."""
         self.kill()
-        # What left the group still carries the mark. One that will not die is not worth a failed request.
+        # What became nobody's child still carries the mark; one that will not die must not fail a request.
         with contextlib.suppress(ExecutorError):
             sweep(self._mark)
         self._drain.join(1.0)
@@ -219,6 +219,20 @@ class WorkerProcess:
         with stream:
             while part := stream.read(_TAIL_BYTES):
                 self._tail = (self._tail + part)[-_TAIL_BYTES:]
+
+
+def _end_tree(leader: int) -> None:
+    """Kill the group of a process that is not reaped yet, and its descendants that left the group."""
+    below = []
+    for pid in proc.descendants(leader):
+        with contextlib.suppress(OSError):
+            below.append(os.pidfd_open(pid))  # a pid alone might be another process by the time it is used
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+    for handle in below:
+        with contextlib.suppress(OSError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        os.close(handle)
 
 
 def _wait(pipe: int, event: int, deadline: float) -> None:

@@ -38,7 +38,12 @@ def compile_filter(text: str, *, now: float) -> Predicate | None:
         ApiError: INVALID_ARGUMENT on the field `filter`.
     """
     tree = parse_filter(text)
-    return None if tree is None else _compile(tree, now)
+    return None if tree is None else compile_tree(tree, now=now)
+
+
+def compile_tree(tree: Expression, *, now: float) -> Predicate:
+    """Return the predicate of a filter that was parsed, and perhaps rewritten; errors as `compile_filter`."""
+    return _compile(tree, now)
 
 
 def _compile(tree: Expression, now: float) -> Predicate:

@@ -17,6 +17,9 @@ from tablecloud.documents import discovery_document
 JsonObject = dict[str, Any]
 """A JSON object as decoded."""
 
+_FOREIGN: JsonObject = {"additionalProperties": {"type": "any"}}
+"""A message of another API: any names may be selected of it."""
+
 _FORMATS = {
     "google-datetime": "timestamp",
     "google-duration": "duration",
@@ -90,7 +93,7 @@ def document() -> JsonObject:
 @cache
 def message(schema: str) -> Message:
     """Return the compiled message of one schema id, such as `GoogleCloudMlV1__Job`."""
-    raw: JsonObject = document()["schemas"][schema]
+    raw: JsonObject = document()["schemas"].get(schema, _FOREIGN)
     type_name = proto_name(schema)
     short = type_name.rpartition(".")[2]
     fields: dict[str, Field] = {}

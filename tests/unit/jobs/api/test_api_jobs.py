@@ -59,7 +59,7 @@ def test_no_input_worth_the_name(bench, inputs):
 @pytest.mark.parametrize(
     ("body", "word"),
     [
-        ({"predictionInput": {"uri": "gs://m"}}, "prediction"),
+        ({"trainingInput": {**TRAINING, "scaleTier": "BASIC_TPU"}}, "BASIC_TPU"),
     ],
 )
 def test_what_is_not_offered_says_so(bench, body, word):

@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tablecloud.jobs.layout import build_attempt, requirements
 from tablecloud.jobs.model import AttemptSpec, Job, State
 from tablecloud.jobs.settings import ServiceSettings
 from tablecloud.jobs.tuning.launch import build_trial
+from tablecloud.jobs.tuning.parameters import BadParameter
 from tablecloud.jobs.tuning.spec import read_spec
 from tablecloud.jobs.tuning.trials import Trial
 
@@ -118,3 +121,9 @@ def test_trials_that_run_at_once_are_admitted_together() -> None:
     assert requirements(job()).cpus == 3 * 12.0
     plain = {name: value for name, value in TRAINING.items() if name != "hyperparameters"}
     assert requirements(job(plain)).cpus == 12.0
+
+
+def test_a_search_that_breaks_a_rule_is_found_out_before_any_trial(tmp_path: Path) -> None:
+    bad = job({**TRAINING, "hyperparameters": {"goal": "MAXIMIZE"}})
+    with pytest.raises(BadParameter, match="At least one parameter is required"):
+        build_attempt(bad, 1, "token", ServiceSettings(root=tmp_path))

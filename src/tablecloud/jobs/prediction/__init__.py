@@ -1,0 +1,1 @@
+"""Batch prediction: records in, a model asked in worker processes, shards of predictions out."""
