@@ -18,6 +18,7 @@ from tablecloud.catalog.packages import read_package, read_package_service
 from tablecloud.catalog.registry import Registry, offered, pull
 from tablecloud.errors import DocumentError, NotSupported
 from tablecloud.rest.request import build_request
+from tablecloud.sqltypes import SqlType
 
 _SERVER = {"endpoint": "https://service.test", "protocol": "https"}
 
@@ -94,6 +95,8 @@ def try_request(resource: Resource, method: Method) -> None:
 
 
 def _made_up(parameter: Parameter) -> str:
+    if parameter.location is Location.BODY and parameter.type is not SqlType.VARCHAR:
+        return "true" if parameter.type is SqlType.BOOLEAN else "1"
     of_server = parameter.location is Location.SERVER
     return (of_server and parameter.default) or _SERVER.get(parameter.name, "x1")
 

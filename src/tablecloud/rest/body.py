@@ -75,7 +75,7 @@ def _as_json(parameter: Parameter, kind: str, value: Scalar) -> object:
         try:
             return msgspec.json.decode(value, type=int | float | bool)
         except msgspec.MsgspecError:
-            raise InvalidValue(f"the parameter {parameter.name} is a {kind}, not {value!r}") from None
+            raise InvalidValue(f"the parameter {parameter.name} is of type {kind}, not {value!r}") from None
     if kind == "array" and not value.lstrip().startswith("["):
         return [value]
     try:
