@@ -140,7 +140,7 @@ class DocumentError(CatalogError):
 
 
 class TransformError(CatalogError):
-    """What a document prescribes for a request or an answer does not fit it; the message says where it stopped."""
+    """What a document prescribes for a request or an answer does not fit it; the message says where."""
 
     sqlstate = "HV000"
 
