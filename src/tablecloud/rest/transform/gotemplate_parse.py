@@ -84,8 +84,6 @@ class _Parser:
         return tuple(found), None
 
     def _node(self, word: str, action: Action, depth: int) -> list[Node]:
-        if depth > _DEEPEST:
-            _refuse(action.line, "is nested too deeply")
         if word in ("if", "with", "range"):
             return [self._control(word, _Words(action, 1), depth)]
         if word in ("define", "block"):
@@ -99,6 +97,7 @@ class _Parser:
         return [Print(self._whole_pipeline(_Words(action, 0)))]
 
     def _control(self, word: str, words: _Words, depth: int) -> Node:
+        _check_depth(depth, words.line)
         scope = len(self._variables)
         pipeline = self._whole_pipeline(words, most=2 if word == "range" else 1)
         self._ranges += word == "range"
@@ -133,6 +132,7 @@ class _Parser:
         _Words(last, 1).finish()
 
     def _define(self, word: str, words: _Words, depth: int) -> list[Node]:
+        _check_depth(depth, words.line)
         name = self._name(words)
         if word == "define" and depth:
             _refuse(words.line, "has a define inside of another part")
@@ -166,8 +166,7 @@ class _Parser:
 
     def _pipeline(self, words: _Words, most: int, depth: int) -> Pipeline:
         """Read `[$a[, $b] :=|=] command | command …`; at most `most` variables take the value."""
-        if depth > _DEEPEST:
-            _refuse(words.line, "is nested too deeply")
+        _check_depth(depth, words.line)
         targets, declares = words.targets(most)
         if not declares:
             for name in targets:
@@ -313,6 +312,11 @@ def _number(text: str, line: int) -> float:
         return float(text)
     except ValueError:
         _refuse(line, f"has an unreadable number {text[:40]}")
+
+
+def _check_depth(depth: int, line: int) -> None:
+    if depth > _DEEPEST:
+        _refuse(line, "is nested too deeply")
 
 
 def _refuse(line: int, what: str) -> NoReturn:
