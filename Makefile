@@ -7,6 +7,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
+# An interrupted `venv` leaves a python without pip: then it is made again.
+define install
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(PIP) -e '.[$(1)]'
+	@touch $@
+endef
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow check bench docs clean
 
@@ -31,20 +38,23 @@ check: $(VENV)/.dev ## Check style, types and the floors of the architecture
 bench: $(VENV)/.dev ## Measure: one table of figures a benchmark
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-docs: $(VENV)/.demo ## Write the reference pages of google.ml to build/reference
-	$(BIN)/tablecloud docs google.ml -o build/reference/google.ml
+docs: $(VENV)/.docs ## Write the reference pages of google.ml and the site: build/site/index.html
+	rm -rf docs/reference/google.ml
+	$(BIN)/tablecloud docs google.ml -o docs/reference/google.ml
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 clean: ## Remove everything that make made
-	rm -rf $(VENV) .demo build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .demo build docs/reference .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests benchmarks demo -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
-	$(PIP) -e '.[demo]'
-	@touch $@
+	$(call install,demo)
+
+$(VENV)/.docs: pyproject.toml | $(VENV)/bin/python
+	$(call install,docs)
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(PIP) -e '.[dev]'
-	@touch $@
+	$(call install,dev)

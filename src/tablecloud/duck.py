@@ -200,7 +200,10 @@ def _translated(error: Exception) -> SqlError | Cancelled:
     if kind == "Binder" and message.startswith("Referenced column"):
         return UnknownColumn(message)
     hint = ""
-    if kind == "Out of Memory":
+    if kind == "Catalog" and message.startswith("Table with name"):
+        message, _, _ = message.partition("\n")
+        hint = "a table of a cloud has three names or more, such as google.ml.jobs; see SHOW PROVIDERS"
+    elif kind == "Out of Memory":
         hint = "raise the memory limit, select fewer columns, or filter more"
     return QueryFailed(message, hint=hint)
 

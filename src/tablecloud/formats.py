@@ -22,6 +22,8 @@ Columns: TypeAlias = Sequence[tuple[str, str]]
 _WIDTH_SAMPLE = 5000
 """Rows of a table that are held back to find its widths; wider cells after them are wrapped."""
 _LEAST_WIDTH = 8
+_LEGIBLE_WIDTH = 14
+"""Where columns would have to be narrower than this, a row is shown as lines of name and value."""
 _NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 
 
@@ -274,6 +276,9 @@ def _write_table(columns: Columns, rows: Iterable[Row], out: TextIO, options: Fo
     names = [name for name, _ in columns]
     texts = ([_cleaned(cell_text(v, k)) for v, k in zip(row, kinds, strict=True)] for row in rows)
     sample = list(islice(texts, _WIDTH_SAMPLE))
+    if sample and _too_many([names, *sample], options.width):
+        _write_records(names, chain(sample, texts), out)
+        return
     widths = _widths([names, *sample] if options.header else sample or [names], options.width)
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|\n"
     right = [is_numeric(kind) for kind in kinds]
@@ -284,6 +289,25 @@ def _write_table(columns: Columns, rows: Iterable[Row], out: TextIO, options: Fo
     for cells in chain(sample, texts):
         out.write(_table_row(cells, widths, right))
         out.write(rule)
+
+
+def _too_many(rows: Sequence[Sequence[str]], limit: int | None) -> bool:
+    """Return whether the columns would be illegible beside each other on a terminal this wide."""
+    if limit is None:
+        return False
+    return sum(min(need, _LEGIBLE_WIDTH) + 3 for need in _widths(rows, None)) + 1 > limit
+
+
+def _write_records(names: Sequence[str], rows: Iterable[Sequence[str]], out: TextIO) -> None:
+    """Write each row as lines of name and value, as psql's expanded display does."""
+    shown = [_cleaned(name) for name in names]
+    width = max(display_width(name) for name in shown)
+    for number, row in enumerate(rows, start=1):
+        out.write(f"-[ RECORD {number} ]".ljust(width + 3, "-") + "\n")
+        for name, cell in zip(shown, row, strict=True):
+            first, *more = cell.split("\n")
+            out.write(f"{_aligned(name, width, False)} | {first}\n")
+            out.writelines(f"{' ' * width} | {line}\n" for line in more)
 
 
 def is_numeric(kind: str) -> bool:

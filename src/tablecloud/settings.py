@@ -75,6 +75,9 @@ class Settings:
         "SERVICE=URL: where a service is, such as google.ml=https://ml.googleapis.com; may be repeated",
     )
     auth: str = _setting("auth", "", "JSON: how to sign in to each provider", secret=True)
+    registry: str = _setting(
+        "registry", "", "JSON or an address: where provider packages come from; empty is the public registry"
+    )
     on_error: str = _setting(
         "on-error",
         "partial",

@@ -29,11 +29,11 @@ TRAINING = {
 }
 
 
-def scripted_service(root: Path) -> JobService:
-    """Return a started service of one processor."""
+def scripted_service(root: Path, settings: ServiceSettings | None = None) -> JobService:
+    """Return a started service of one processor, or of other settings."""
     logs: dict[str, MemoryLog] = {}
     service = JobService(
-        ServiceSettings(root=root, cpus=1.0),
+        settings or ServiceSettings(root=root, cpus=1.0),
         executor=ScriptedExecutor(SystemClock()),
         layout=LAYOUT,
         open_log=lambda uid: logs.setdefault(uid, MemoryLog()),
@@ -45,9 +45,15 @@ def scripted_service(root: Path) -> JobService:
 class ApiBench:
     """Requests go straight into `answer`: the same path as over HTTP, without sockets."""
 
-    def __init__(self, root: Path, principals: Principals | None = None) -> None:
-        self.service = scripted_service(root)
+    def __init__(
+        self, root: Path, principals: Principals | None = None, settings: ServiceSettings | None = None
+    ) -> None:
+        self.service = scripted_service(root, settings)
         self.use(principals or local_principals(TOKEN))
+        self.hold_the_machine()
+
+    def hold_the_machine(self) -> None:
+        """Create the job that takes the one processor, and wait until it has it."""
         blocker = NewJob(project="other", job_id="holds_the_machine", document={"trainingInput": {}})
         self.service.create(blocker).result()
         self.wait_for("other", "holds_the_machine", State.PREPARING)

@@ -197,3 +197,17 @@ def test_write_takes_a_result() -> None:
     out = io.StringIO()
     assert write(table_result(Table(columns=("a", "b"), rows=(("x", 1), (None, 2)))), out, format="csv") == 2
     assert out.getvalue() == "a,b\nx,1\n,2\n"
+
+
+def test_a_row_with_more_columns_than_the_terminal_can_show_is_lines_of_name_and_value() -> None:
+    columns = [(f"column_{n}", "VARCHAR") for n in range(8)]
+    row = tuple(["a value that is long enough"] * 7 + ["two\nlines"])
+    out = io.StringIO()
+    write_rows(columns, [row, row], out, FormatOptions(format="table", width=80))
+    lines = out.getvalue().splitlines()
+    assert lines[0].startswith("-[ RECORD 1 ]")
+    assert lines[1] == "column_0 | a value that is long enough"
+    assert lines[8:11] == ["column_7 | two", "         | lines", "-[ RECORD 2 ]".ljust(11, "-")]
+    wide = io.StringIO()
+    write_rows(columns, [row], wide, FormatOptions(format="table", width=None))
+    assert wide.getvalue().startswith("|---")

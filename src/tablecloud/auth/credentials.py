@@ -32,10 +32,10 @@ def read_secret(provider: str, spec: AuthSpec, environ: Mapping[str, str]) -> st
         CredentialError: what it names is not there; the message has the name, never a value.
     """
     if spec.credentialsenvvar:
-        return _variable(provider, spec.credentialsenvvar, environ)
+        return variable(provider, spec.credentialsenvvar, environ)
     path = spec.credentialsfilepath
     if spec.credentialsfilepathenvvar:
-        path = _variable(provider, spec.credentialsfilepathenvvar, environ)
+        path = variable(provider, spec.credentialsfilepathenvvar, environ)
     return read_file(provider, Path(path).expanduser()) if path else None
 
 
@@ -55,36 +55,58 @@ def read_file(provider: str, path: Path) -> str:
     return text
 
 
-def resolve(provider: str, spec: AuthSpec, environ: Mapping[str, str]) -> tuple[Credential, ...]:
+def resolve(provider: str, spec: AuthSpec, environ: Mapping[str, str]) -> Credential:
     """Return what a description without token exchange adds to each request.
 
     Raises:
         CredentialError: the secret is missing or cannot stand in a header.
     """
-    if spec.type == "null_auth":
-        return ()
     secret, prefix = _value(provider, spec, environ)
     prefix = prefix if spec.value_prefix is None else spec.value_prefix
     if not (prefix + secret).isprintable():
         raise CredentialError(f"the credential of {provider} holds a line break or another control character")
-    credential = Credential(value=prefix + secret, location=spec.location, name=spec.name, secret=secret)
-    rest = resolve(provider, spec.successor, environ) if spec.successor else ()
-    return (credential, *rest)
+    return Credential(value=prefix + secret, location=spec.location, name=spec.name, secret=secret)
 
 
-def sign(request: Request, credentials: tuple[Credential, ...]) -> Request:
-    """Return the request with the credentials in their places, and their values among its secrets."""
-    headers, url, secrets = list(request.headers), request.url, list(request.secrets)
-    for credential in credentials:
-        secrets.append(credential.secret or credential.value)
-        if credential.location == "query":
-            encoded = quote_query(credential.value)
-            url += f"{'&' if '?' in url else '?'}{quote_query(credential.name)}={encoded}"
-            secrets.append(encoded)
-        else:
-            headers = [pair for pair in headers if pair[0].lower() != credential.name.lower()]
-            headers.append((credential.name, credential.value))
-    return replace(request, headers=tuple(headers), url=url, secrets=tuple(secrets))
+def sign(request: Request, credential: Credential) -> Request:
+    """Return the request with the credential in its place, and its value among the request's secrets."""
+    secrets = (*request.secrets, credential.secret or credential.value)
+    if credential.location == "query":
+        encoded = quote_query(credential.value)
+        mark = "&" if "?" in request.url else "?"
+        url = f"{request.url}{mark}{quote_query(credential.name)}={encoded}"
+        return replace(request, url=url, secrets=(*secrets, encoded))
+    headers = [pair for pair in request.headers if pair[0].lower() != credential.name.lower()]
+    return replace(request, headers=(*headers, (credential.name, credential.value)), secrets=secrets)
+
+
+def bearer(token: str) -> Credential:
+    """Return an access token in its usual place."""
+    return Credential(value=f"Bearer {token}", secret=token)
+
+
+def variable(provider: str, name: str, environ: Mapping[str, str]) -> str:
+    """Return the value of an environment variable.
+
+    Raises:
+        CredentialError: it is not set.
+    """
+    value = environ.get(name, "").strip()
+    if not value:
+        raise CredentialError(
+            f"the environment variable {name}, which holds the credential of {provider}, is not set",
+            hint=f"export {name}=…",
+        )
+    return value
+
+
+def either(provider: str, name: str, value: str, environ: Mapping[str, str]) -> str:
+    """Return the value of a variable where one is named, else the value written down; perhaps empty.
+
+    Raises:
+        CredentialError: the variable is not set.
+    """
+    return variable(provider, name, environ) if name else value
 
 
 def _value(provider: str, spec: AuthSpec, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -103,7 +125,7 @@ def _pair(provider: str, spec: AuthSpec, environ: Mapping[str, str]) -> tuple[st
     """Return user and password, or key and secret: from the variables named, else the pair itself."""
     for first, second in ((spec.username_var, spec.password_var), (spec.api_key_var, spec.api_secret_var)):
         if first:
-            return _variable(provider, first, environ), _variable(provider, second, environ) if second else ""
+            return variable(provider, first, environ), variable(provider, second, environ) if second else ""
     for user, password in ((spec.username, spec.password), (spec.api_key, spec.api_secret)):
         if user or password:
             return user, password
@@ -111,16 +133,6 @@ def _pair(provider: str, spec: AuthSpec, environ: Mapping[str, str]) -> tuple[st
         f"the auth of {provider} (type {spec.type}) names no credential",
         hint='add "credentialsenvvar": "NAME_OF_A_VARIABLE" or "credentialsfilepath": "a/file"',
     )
-
-
-def _variable(provider: str, name: str, environ: Mapping[str, str]) -> str:
-    value = environ.get(name, "").strip()
-    if not value:
-        raise CredentialError(
-            f"the environment variable {name}, which holds the credential of {provider}, is not set",
-            hint=f"export {name}=…",
-        )
-    return value
 
 
 def _encoded(text: str) -> str:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from tablecloud.auth.credentials import read_file
+from tablecloud.auth.exchange import ask, check_address, form_request, run_program
 from tablecloud.auth.tokens import Fetched, TokenSource
 from tablecloud.clock import Clock
-from tablecloud.errors import CredentialError, RemoteError
-from tablecloud.rest.messages import Conversation, Pause, Request
-from tablecloud.rest.retry import RetryPolicy, attempt
+from tablecloud.errors import CredentialError
+from tablecloud.rest.messages import Conversation, Request
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 _TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 _METADATA = "metadata.google.internal"
-_GCLOUD_SECONDS = 30.0
 _GCLOUD_TOKEN_LIFE = 1800.0
 
 
@@ -39,13 +37,6 @@ class Key(msgspec.Struct, kw_only=True):
         return f"Key(type={self.type!r})"
 
 
-class _Answer(msgspec.Struct):
-    """What a token endpoint answers."""
-
-    access_token: str
-    expires_in: float = 3600.0
-
-
 def key_source(provider: str, text: str, *, scopes: tuple[str, ...], sub: str, clock: Clock) -> TokenSource:
     """Return the way to a token that a credentials file describes.
 
@@ -58,8 +49,7 @@ def key_source(provider: str, text: str, *, scopes: tuple[str, ...], sub: str, c
         raise CredentialError(
             f"the credentials of {provider} are not the JSON of a Google key file"
         ) from None
-    if not _safe_address(key.token_uri):
-        raise CredentialError(f"the credentials of {provider} name a token address that is not https")
+    check_address(provider, key.token_uri)
     wanted = " ".join(scopes or (CLOUD_PLATFORM,))
     if key.type == "service_account" and key.client_email and key.private_key:
         return TokenSource(
@@ -109,7 +99,7 @@ def metadata_source(provider: str, environ: Mapping[str, str]) -> TokenSource:
         method_id="metadata token",
         anonymous=True,
     )
-    return TokenSource(key=f"metadata {host}", fetch=lambda: _ask(provider, request))
+    return TokenSource(key=f"metadata {host}", fetch=lambda: ask(provider, request))
 
 
 def gcloud_source(provider: str) -> TokenSource:
@@ -144,18 +134,11 @@ def _on_google(environ: Mapping[str, str]) -> bool:
         return False
 
 
-def _safe_address(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (
-        parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
-    )
-
-
 def _exchange_key(provider: str, key: Key, scopes: str, sub: str, clock: Clock) -> Conversation[Fetched]:
     """Trade a signed statement for a token (RFC 7523)."""
     assertion = sign_assertion(provider, key, scopes, sub, int(clock.now()))
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
-    return (yield from _ask(provider, _form_request(key.token_uri, form, (assertion,))))
+    return (yield from ask(provider, form_request(key.token_uri, form, (assertion,))))
 
 
 def _exchange_refresh_token(provider: str, key: Key) -> Conversation[Fetched]:
@@ -166,36 +149,8 @@ def _exchange_refresh_token(provider: str, key: Key) -> Conversation[Fetched]:
         "refresh_token": key.refresh_token,
     }
     return (
-        yield from _ask(provider, _form_request(key.token_uri, form, (key.client_secret, key.refresh_token)))
+        yield from ask(provider, form_request(key.token_uri, form, (key.client_secret, key.refresh_token)))
     )
-
-
-def _form_request(url: str, form: Mapping[str, str], secrets: tuple[str, ...]) -> Request:
-    return Request(
-        http="POST",
-        url=url,
-        headers=(("Content-Type", "application/x-www-form-urlencoded"),),
-        body=urlencode(form).encode(),
-        method_id="token exchange",
-        anonymous=True,
-        repeatable=True,
-        secrets=tuple(secret for secret in secrets if secret),
-    )
-
-
-def _ask(provider: str, request: Request) -> Conversation[Fetched]:
-    try:
-        response = yield from attempt(request, RetryPolicy(tries=3, budget=30.0))
-        answer = msgspec.json.decode(response.body, type=_Answer)
-    except RemoteError as error:
-        raise CredentialError(
-            f"no token for {provider}: {error.message}", hint="check the credentials"
-        ) from error
-    except msgspec.MsgspecError:
-        raise CredentialError(
-            f"no token for {provider}: the token service's answer is not understood"
-        ) from None
-    return answer.access_token, answer.expires_in
 
 
 def sign_assertion(provider: str, key: Key, scopes: str, sub: str, now: int) -> str:
@@ -233,27 +188,6 @@ def _base64url(data: bytes) -> str:
 
 
 def _run_gcloud(provider: str, program: str) -> Conversation[Fetched]:
-    """Ask the gcloud command line. It takes a second: the thread goes on with other calls meanwhile."""
-    import subprocess
-
-    process = subprocess.Popen(
-        [program, "auth", "print-access-token"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        waited = 0.0
-        while process.poll() is None and waited < _GCLOUD_SECONDS:
-            yield Pause(0.05, "waiting for gcloud")
-            waited += 0.05
-        if process.poll() is None:
-            raise CredentialError(f"no token for {provider}: gcloud did not answer in {_GCLOUD_SECONDS:g} s")
-        token, complaint = process.communicate()
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-    if process.returncode != 0 or not token.strip():
-        line = next((text for text in complaint.splitlines() if text.strip()), "no reason given")
-        raise CredentialError(
-            f"no token for {provider}: gcloud failed: {line[:300]}", hint="run: gcloud auth login"
-        )
-    return token.strip(), _GCLOUD_TOKEN_LIFE
+    command = [program, "auth", "print-access-token"]
+    token = yield from run_program(provider, command, hint="run: gcloud auth login")
+    return token, _GCLOUD_TOKEN_LIFE

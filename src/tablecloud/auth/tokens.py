@@ -18,14 +18,17 @@ from tablecloud.rest.messages import Conversation
 _MARGIN = 120.0
 # A service that says "expired already" must not make us ask for ever.
 _SHORTEST_LIFE = 30.0
+# A token this young that is refused was not revoked: it is not allowed to do what was asked.
+_YOUNG = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """An access token and the second (since the epoch) after which it should not be used."""
+    """An access token, the second (since the epoch) after which it should not be used, and its birth."""
 
     value: str = field(repr=False)
     expires: float
+    fetched: float = 0.0
 
 
 Fetched: TypeAlias = tuple[str, float]
@@ -43,6 +46,7 @@ class TokenSource:
 class _Stored(msgspec.Struct, frozen=True):
     value: str
     expires: float
+    fetched: float = 0.0
 
     def __repr__(self) -> str:
         return "_Stored(***)"
@@ -67,12 +71,27 @@ class TokenStore:
     def put(self, key: str, value: str, lifetime: float) -> None:
         """Keep a token that the service says is good for `lifetime` seconds."""
         life = max(_SHORTEST_LIFE, lifetime - _MARGIN)
-        token = Token(value=value, expires=self._clock.now() + life)
+        token = Token(value=value, expires=self._clock.now() + life, fetched=self._clock.now())
         self._tokens[key] = token
         if self._folder is not None:
             # A token that cannot be stored is fetched again next time: no reason to fail a query.
             with suppress(OSError):
                 self._write(self._folder, key, token)
+
+    def refuse(self, key: str, value: str) -> bool:
+        """Forget a token that a service did not take; False where another one would fare no better."""
+        token = self._tokens.get(key)
+        if token is None or token.value != value:
+            return True  # Another call has noticed already.
+        if self._clock.now() - token.fetched < _YOUNG:
+            return False
+        del self._tokens[key]
+        stored = self._read(key)
+        # Another process may have stored a newer one already.
+        if self._folder is not None and stored is not None and stored.value == value:
+            with suppress(OSError):
+                (self._folder / _file_name(key)).unlink()
+        return True
 
     def _read(self, key: str) -> Token | None:
         if self._folder is None:
@@ -81,7 +100,7 @@ class TokenStore:
             stored = msgspec.json.decode((self._folder / _file_name(key)).read_bytes(), type=_Stored)
         except (OSError, msgspec.MsgspecError):
             return None
-        return Token(value=stored.value, expires=stored.expires)
+        return Token(value=stored.value, expires=stored.expires, fetched=stored.fetched)
 
     def _write(self, folder: Path, key: str, token: Token) -> None:
         import tempfile
@@ -90,7 +109,7 @@ class TokenStore:
         # mkstemp makes it 0600; the rename makes it whole for readers in other processes.
         descriptor, name = tempfile.mkstemp(dir=folder)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(_Stored(token.value, token.expires)))
+            file.write(msgspec.json.encode(_Stored(token.value, token.expires, token.fetched)))
         Path(name).replace(folder / _file_name(key))
 
 

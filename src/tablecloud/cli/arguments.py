@@ -168,8 +168,9 @@ def _add_docs(parser: Parser) -> None:
 
 
 def _add_registry(parser: Parser) -> None:
-    parser.add_argument("action", choices=("list", "pull"))
-    parser.add_argument("names", nargs="*", default=[])
+    parser.add_argument("action", choices=("list", "pull", "remove"))
+    parser.add_argument("provider", nargs="?", default="", help="such as okta")
+    parser.add_argument("release", nargs="?", default="", metavar="version", help="such as v26.08.00447")
     _add_settings(parser)
 
 
@@ -254,5 +255,5 @@ COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
     "shell": ("type statements at a prompt", _add_shell),
     "docs": ("print the reference page of a table, or write the pages of a service", _add_docs),
     "ml": ("the job service of this machine", _add_ml),
-    "registry": ("provider documents from a registry (not in this version)", _add_registry),
+    "registry": ("list, install and remove packages of providers", _add_registry),
 }

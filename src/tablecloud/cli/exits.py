@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TextIO
 
-from tablecloud.errors import SettingError, SqlError, TablecloudError
+from tablecloud.errors import Cancelled, SettingError, SqlError, TablecloudError
 
 OK = 0
 FAILED = 1
@@ -31,7 +31,7 @@ def worse(one: int, other: int) -> int:
 
 def status_of(error: BaseException) -> int:
     """Return the exit status that stands for an error."""
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt | Cancelled):
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
         return BROKEN_PIPE
@@ -41,7 +41,8 @@ def status_of(error: BaseException) -> int:
 def print_error(error: TablecloudError, stream: TextIO | None = None) -> None:
     """Print what happened, where in the text, and what to do next."""
     out = stream or sys.stderr
-    out.write(f"{paint('error:', '1;31', out)} {_explain(error)}\n")
+    word = "" if isinstance(error, Cancelled) else paint("error:", "1;31", out) + " "
+    out.write(f"{word}{_explain(error)}\n")
     out.flush()
 
 

@@ -39,4 +39,6 @@ def describe(notice: Notice) -> str:
     """Return the call of a notice and what became of it: `ml.projects.jobs.list (projectsId = p): …`."""
     values = ", ".join(f"{name} = {value}" for name, value in notice.arguments.items())
     call = f"{notice.method} ({values})" if values else notice.method
+    if notice.method and notice.method in notice.message:  # said once is enough
+        return notice.message.replace(notice.method, call, 1)
     return f"{call}: {notice.message}" if call else notice.message

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tablecloud.cli.exits import FAILED, INTERRUPTED, OK, paint, print_error, worse
+from tablecloud.cli.exits import INTERRUPTED, OK, paint, print_error, status_of, worse
 from tablecloud.cli.opening import open_session
 from tablecloud.cli.outfile import open_output
 from tablecloud.cli.progress import ProgressLine
@@ -116,8 +116,9 @@ def _answer(run: Run, text: str) -> int:
             status = worse(status, run_statement(run, statement))
         return status
     except TablecloudError as error:
+        run.progress.clear()
         print_error(error)
-        return FAILED
+        return status_of(error)
     except KeyboardInterrupt:
         run.progress.clear()
         sys.stderr.write("\ncancelled\n")

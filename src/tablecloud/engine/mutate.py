@@ -35,6 +35,8 @@ class Write:
     response: Response | None = None
     error: BaseException | None = None
     tried: bool = False
+    answered: bool = False
+    """The service has taken the call; what it began may still be waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +113,8 @@ def _run(plan: Mutation | Invocation, inputs: Sequence[CallInput], engine: Engin
     engine.cancellation.on_cancel(run.queue.cancel)
     try:
         _send_all(run)
-    except Cancelled as error:
-        raise Cancelled(f"the statement was cancelled: {_cut_off(run)}") from error
+    except (Cancelled, KeyboardInterrupt) as error:
+        raise Cancelled(f"cancelled: {_cut_off(run)}", hint=_goes_on(run)) from error
     finally:
         run.queue.cancel()
     result = _reported(run)
@@ -123,9 +125,21 @@ def _run(plan: Mutation | Invocation, inputs: Sequence[CallInput], engine: Engin
 def _cut_off(run: WriteRun) -> str:
     """Say what is known of a statement that was cancelled in the middle."""
     done, failed, rest = _counts(run)
-    unknown = sum(w.tried and w.response is None and w.error is None for w in run.writes)
-    text = summary_text((done, failed, rest - unknown))
-    return f"{text}, {unknown} cut off and perhaps carried out" if unknown else text
+    open_ = [w for w in run.writes if w.tried and w.response is None and w.error is None]
+    begun = sum(w.answered for w in open_)
+    facts = (
+        (done, "done"),
+        (failed, "failed"),
+        (begun, "begun and no longer waited for"),
+        (len(open_) - begun, "cut off and perhaps carried out"),
+        (rest - len(open_), "not tried"),
+    )
+    return ", ".join(f"{count} {what}" for count, what in facts if count) or "nothing was sent"
+
+
+def _goes_on(run: WriteRun) -> str:
+    begun = any(w.answered and w.response is None and w.error is None for w in run.writes)
+    return "what was begun goes on at the service; SELECT shows how it fares" if begun else ""
 
 
 def _send_all(run: WriteRun) -> None:
@@ -162,6 +176,7 @@ def _conversation(run: WriteRun, write: Write) -> Conversation[Response]:
     """Send one request; with AWAIT, wait for what it began."""
     plan = run.action
     response = yield from attempt(write.request, run.engine.policy)
+    write.answered = True
     if plan.await_ and plan.method.long_running is not None:
         response = yield from await_outcome(
             plan.method,

@@ -12,6 +12,7 @@ from tablecloud.engine.rows import NotJson, RowDecoder, faces
 from tablecloud.engine.tally import method_name
 from tablecloud.engine.told import Answer
 from tablecloud.rest.request import scalar_text
+from tablecloud.rest.reshape import reshaped
 from tablecloud.sql.plan import Invocation, Mutation
 from tablecloud.sqltypes import SqlType
 
@@ -62,7 +63,7 @@ def _shape(plan: Mutation | Invocation) -> tuple[Sequence[Column], tuple[str, ..
     method = plan.method
     if plan.await_ and method.long_running is not None and (rules := method.long_running):
         reader = _reader_of_one(plan)
-        if reader is not None and (rules.result or rules.follow):
+        if reader is not None and (rules.result or rules.follow or not method.columns):
             return reader.columns, ()
     return method.columns or (_WHOLE,), method.items
 
@@ -84,7 +85,8 @@ def _decoded(
 ) -> Iterator[RecordBatch]:
     for body, arguments in answers:
         try:
-            batch = decoder.decode(body.strip() or b"{}", {n: scalar_text(v) for n, v in arguments.items()})
+            shaped = reshaped(body.strip(), plan.method.reshape)
+            batch = decoder.decode(shaped or b"{}", {n: scalar_text(v) for n, v in arguments.items()})
         except NotJson as error:
             batch = None
             notices.append(_unreadable(plan, arguments, error))

@@ -23,6 +23,7 @@ from tablecloud.jobs.executors import Executor
 from tablecloud.jobs.executors.processes import WakePipe
 from tablecloud.jobs.journal import Journal, Log
 from tablecloud.jobs.model import Job, JobEvent, LogEntry, NewJob, StoredPolicy
+from tablecloud.jobs.models.service import ModelService
 from tablecloud.jobs.recovery import recover
 from tablecloud.jobs.scheduler import Scheduler, machine_capacity
 from tablecloud.jobs.settings import ServiceSettings
@@ -49,6 +50,7 @@ class _Parts:
     store: Store
     scheduler: Scheduler
     journal: Journal
+    models: ModelService
 
 
 class JobService:
@@ -95,6 +97,8 @@ class JobService:
             store = Store(self._settings.root / "jobs.sqlite")
             undo.callback(store.close)
             self._running = self._assemble(lock, bell, store)
+            undo.callback(self._running.models.stop)
+            self._running.models.start()
             self._running.scheduler.start()
             undo.pop_all()
 
@@ -110,10 +114,20 @@ class JobService:
         with self._stopping:
             if self._running is not parts:
                 return
+            parts.models.stop()
             parts.store.close()
             parts.bell.close()
             os.close(parts.lock)
             self._running = None
+
+    @property
+    def models(self) -> ModelService:
+        """The models, while the service runs.
+
+        Raises:
+            ServiceNotRunning: it does not.
+        """
+        return self._parts().models
 
     def create(self, new: NewJob) -> Future[Job]:
         """Write a new job; the future is done when it is on disk, or holds `JobExists`.
@@ -239,7 +253,14 @@ class JobService:
             bell=bell,
             clock=self._clock,
         )
-        return _Parts(lock=lock, bell=bell, store=store, scheduler=scheduler, journal=journal)
+        models = ModelService(
+            store,
+            root=settings.root,
+            serving=settings.serving,
+            offline=settings.offline,
+            clock=self._clock,
+        )
+        return _Parts(lock=lock, bell=bell, store=store, scheduler=scheduler, journal=journal, models=models)
 
 
 def _layout_of(settings: ServiceSettings) -> Layout:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from tablecloud.jobs.serving.settings import ServingSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +30,5 @@ class ServiceSettings:
     """As `cpus`."""
     offline: bool = True
     """Whether pip must do without an index."""
+    serving: ServingSettings = field(default_factory=ServingSettings)
+    """Of online prediction."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import queue
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -24,6 +24,8 @@ from tablecloud.jobs.ranks import QueueRanks
 from tablecloud.jobs.rows import Row, event_from_row, job_from_row, to_json
 from tablecloud.jobs.store_file import diagnose, explain, open_reader, open_writer
 from tablecloud.jobs.store_writer import GroupWriter
+
+T = TypeVar("T")
 
 CANCELLED_BY_USER = "Cancelled by user."
 """The errorMessage of a job that somebody cancelled; contract 2.6."""
@@ -271,6 +273,24 @@ class Store:
             return StoredPolicy(document=document, revision=current + 1)
 
         return self._writer.submit(work).result()
+
+    # For stores of other resources that live in the same file.
+
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
+        """Run `work` in a transaction; the future is done when it is on disk, or holds what `work` raised.
+
+        Raises:
+            ServiceNotRunning: the store is closed.
+        """
+        return self._writer.submit(work)
+
+    def read(self, statement: str, **values: object) -> list[Row]:
+        """Return the rows of a question.
+
+        Raises:
+            JobError: the file cannot be read.
+        """
+        return self._rows(statement, values)
 
     # How reading works: a pool of connections, as many as ever read at once.
 

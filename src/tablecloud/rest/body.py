@@ -36,5 +36,21 @@ def assemble_body(pairs: Iterable[tuple[tuple[str, ...], object]]) -> bytes:
     return msgspec.json.encode(root)
 
 
+def lay_upon(base: str, body: bytes | None) -> bytes | None:
+    """Return a body with the constants of its method under it; a field of the body wins.
+
+    Parameters:
+        base: JSON object; empty for none, and then the body stays as it is.
+        body: JSON text, or None where the call gives none.
+    """
+    if not base:
+        return body
+    if body is None:
+        return base.encode()
+    under = msgspec.json.decode(base, type=dict[str, msgspec.Raw])
+    over = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    return msgspec.json.encode({**under, **over})
+
+
 def _clash(path: tuple[str, ...]) -> InvalidValue:
     return InvalidValue(f"the body's field {'.'.join(path)} is given twice")

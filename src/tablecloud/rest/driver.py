@@ -231,7 +231,7 @@ class Driver:
 
     def _lane(self, request: Request) -> _Lane:
         parts = urlsplit(request.url)
-        key = (parts.netloc, "" if request.anonymous else request.provider)
+        key = (parts.netloc, "" if request.anonymous else f"{request.provider} {request.connection}")
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = _Lane(Limiter(self._settings.concurrency), parts.scheme != "https")

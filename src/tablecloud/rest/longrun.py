@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ _PAUSE_GROWTH = 1.5
 # A thing just made may not be found at once, and a service may restart while we wait.
 _LOST_POLLS = 6
 
+_VERSION = re.compile(r"^v\d\w*/")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wait:
@@ -37,8 +40,8 @@ class _Wait:
 
     @property
     def target(self) -> str:
-        """The operation or thing, as messages name it."""
-        return urlsplit(self.request.url).path.lstrip("/")
+        """The operation or thing, as messages name it: without the API's version."""
+        return _VERSION.sub("", urlsplit(self.request.url).path.lstrip("/"))
 
 
 def await_outcome(

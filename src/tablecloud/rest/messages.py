@@ -13,6 +13,15 @@ from typing import TypeAlias, TypeVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """What a signature over a request covers besides the request (AWS Signature Version 4)."""
+
+    service: str
+    """As signatures name it: `ec2`, `s3`."""
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One HTTP request, complete but for credentials."""
 
@@ -24,6 +33,9 @@ class Request:
     """Which method of the catalog it carries out, for messages and logs."""
     provider: str = ""
     """Whose credentials it wants."""
+    connection: str = ""
+    """Which of the provider's named connections it uses; empty stands for the provider's own."""
+    signing: Signing | None = None
     attempt: int = 1
     """Which try this is; more than 1 counts as a retry."""
     anonymous: bool = False
@@ -32,6 +44,12 @@ class Request:
     """Whether it may be sent again after it may have reached the server. False for every mutation."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Texts to mask wherever the request is shown."""
+    renew: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
+    """Forgets the token the request carries; False where asking for another would not help."""
+
+    def __repr__(self) -> str:
+        # Signed headers and the forms of token requests hold secrets.
+        return f"Request({self.shown})"
 
     @property
     def shown(self) -> str:
@@ -52,10 +70,12 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=False)
     seconds: float = 0.0
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """What the request carried and the answer may echo; masked wherever the answer is shown."""
+    renew: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
+    """As the request had it."""
 
 
 class TransportFailure(Exception):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 
 import msgspec
 
-from tablecloud.catalog.model import Location, Method, Pagination, Resource
+from tablecloud.catalog.model import Follow, Location, Method, Pagination, Resource
 from tablecloud.errors import RemoteRefused, RemoteUnavailable
-from tablecloud.rest.messages import Conversation, Emit, Page, Request
+from tablecloud.rest.continuation import Continuation, continuation, set_query
+from tablecloud.rest.messages import Conversation, Emit, Page, Request, Response
 from tablecloud.rest.request import Scalar, build_request, scalar_text
+from tablecloud.rest.reshape import reshaped
 from tablecloud.rest.retry import RetryPolicy, attempt
-from tablecloud.rest.template import quote_query
 
 # Far enough from either end for any token in use; a longer one is found by decoding.
 _EDGE = 8192
@@ -46,26 +46,21 @@ def read_pages(
     current, number = request, 1
     while True:
         response = yield from attempt(current, policy)
-        yield Emit(Page(body=response.body, arguments=shown, number=number))
-        token = _read_token(response.body, paging, request) if paging else ""
-        if not token or paging is None:
+        body = reshaped(response.body, method.reshape)
+        yield Emit(Page(body=body, arguments=shown, number=number))
+        following = _following(response, paging, request) if paging else None
+        if following is None:
             return
-        if token in seen:
+        if following.token in seen:
             raise RemoteRefused(
                 f"{request.full_method} gave the same page token twice, after {number} pages",
                 hint="the service would repeat itself without end; rows of the pages before are complete",
                 method=request.full_method,
                 call=request.shown,
             )
-        seen.add(token)
+        seen.add(following.token)
         number += 1
-        current = with_query(request, paging.request, token)
-
-
-def with_query(request: Request, key: str, value: str) -> Request:
-    """Return the request with one more query parameter."""
-    joint = "&" if "?" in request.url else "?"
-    return replace(request, url=f"{request.url}{joint}{quote_query(key)}={quote_query(value)}")
+        current = following.request
 
 
 def find_token(body: bytes, path: tuple[str, ...]) -> str:
@@ -87,9 +82,12 @@ def find_token(body: bytes, path: tuple[str, ...]) -> str:
     return "" if value is None else str(value)
 
 
-def _read_token(body: bytes, paging: Pagination, request: Request) -> str:
+def _following(response: Response, paging: Pagination, request: Request) -> Continuation | None:
     try:
-        return find_token(body, paging.response)
+        if paging.follow is not Follow.QUERY or paging.header:
+            return continuation(request, response, paging)
+        token = find_token(response.body, paging.response)
+        return Continuation(token=token, request=set_query(request, paging.request, token)) if token else None
     except msgspec.MsgspecError as error:
         raise RemoteUnavailable(
             f"{request.full_method} answered with a page that cannot be read: {error}",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 import msgspec
 
 from tablecloud.catalog.model import Location, Method, Parameter, Resource
-from tablecloud.errors import InvalidValue
-from tablecloud.rest.messages import Request
-from tablecloud.rest.template import expand, quote_query
+from tablecloud.errors import InvalidValue, NotSupported
+from tablecloud.rest.body import lay_upon
+from tablecloud.rest.messages import Request, Signing
+from tablecloud.rest.template import expand, expand_server, quote_query
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -32,10 +34,20 @@ def build_request(
     Raises:
         MissingParameter: a path parameter has no value.
         InvalidValue: a path value is empty or a dot segment, or a header value holds a line break.
+        NotSupported: the method needs something that this version does not have.
     """
+    if method.unsupported:
+        raise NotSupported(
+            f"{resource.id}.{method.name} cannot be called in this version: {method.unsupported}",
+            hint=f"SHOW METHODS IN {resource.id} lists the others",
+        )
     values = {p.name: scalar_text(arguments.get(p.name)) for p in method.parameters}
     places = _places(method, values)
-    root = expand(root_url, lambda name: places.get((Location.SERVER, name))) if "{" in root_url else root_url
+    if method.root_url and root_url == resource.root_url:
+        # An endpoint that was configured speaks for the whole service.
+        root_url = method.root_url
+    root = expand_server(root_url, lambda name: places.get((Location.SERVER, name)))
+    body = lay_upon(method.body_rules.base, body)
     path = expand(method.path, lambda name: places.get((Location.PATH, name)))
     query = list(_query_pairs(method, values))
     query += [(quote_query(key), quote_query(value)) for key, value in resource.standing.items()]
@@ -49,9 +61,18 @@ def build_request(
         body=body,
         method_id=method.id,
         provider=resource.provider,
+        signing=_signing(resource, places),
         repeatable=method.read_only,
         secrets=tuple(value for key, value in query if key in _SECRET_QUERY),
     )
+
+
+def _signing(resource: Resource, places: Mapping[tuple[Location, str], str | None]) -> Signing | None:
+    """Return what signatures over the call cover: the region is a variable of the server's address."""
+    if not resource.signing_service:
+        return None
+    region = places.get((Location.SERVER, "region")) or "us-east-1"
+    return Signing(service=resource.signing_service, region=region)
 
 
 def scalar_text(value: Scalar) -> str | None:
@@ -71,7 +92,8 @@ def _places(method: Method, values: Mapping[str, str | None]) -> dict[tuple[Loca
     for parameter in method.parameters:
         value = values[parameter.name]
         if value is None and parameter.location is Location.SERVER:
-            value = parameter.default
+            given = os.environ.get(parameter.variable) if parameter.variable else None
+            value = given or parameter.default
         places[parameter.location, parameter.name] = value
         places[parameter.location, parameter.wire] = value
     return places
@@ -87,28 +109,41 @@ def _query_pairs(method: Method, values: Mapping[str, str | None]) -> Iterator[t
 
 
 def _repeated(parameter: Parameter, value: str) -> list[str]:
-    """Split the JSON array of a repeated parameter; any other text is one value."""
+    """Split the JSON array of a repeated parameter, or join its items; any other text is one value."""
     if not parameter.repeated or not value.startswith("["):
         return [value]
     try:
         items = msgspec.json.decode(value, type=list[str | int | float | bool])
     except msgspec.MsgspecError:
         return [value]
-    return [scalar_text(item) or "" for item in items]
+    texts = [scalar_text(item) or "" for item in items]
+    return [parameter.joined.join(texts)] if parameter.joined else texts
 
 
 def _headers(
     method: Method, values: Mapping[str, str | None], *, has_body: bool
 ) -> tuple[tuple[str, str], ...]:
-    headers = [("Accept", "application/json")]
+    """Return the headers: what the call gives, then the media types, then the document's defaults."""
+    headers = [("Accept", method.accept or "application/json")]
     if has_body:
-        headers.append(("Content-Type", "application/json"))
+        headers.append(("Content-Type", method.body_rules.media_type))
     for parameter in method.parameters:
-        if parameter.location is Location.HEADER:
-            value = values[parameter.name] if values[parameter.name] is not None else parameter.default
-            if value is not None:
-                headers.append((parameter.wire, _header_value(parameter, value)))
+        if parameter.location is not Location.HEADER:
+            continue
+        given = values[parameter.name]
+        if given is not None:
+            headers = [pair for pair in headers if pair[0].lower() != parameter.wire.lower()]
+            headers.append((parameter.wire, _header_value(parameter, given)))
+        elif parameter.default is not None and not _taken(headers, parameter.wire, has_body):
+            headers.append((parameter.wire, _header_value(parameter, parameter.default)))
     return tuple(headers)
+
+
+def _taken(headers: Iterable[tuple[str, str]], name: str, has_body: bool) -> bool:
+    """Tell whether a header's default has no place: it is there, or says the type of a body that is not."""
+    if name.lower() == "content-type" and not has_body:
+        return True
+    return any(key.lower() == name.lower() for key, _ in headers)
 
 
 def _header_value(parameter: Parameter, value: str) -> str:

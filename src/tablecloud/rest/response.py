@@ -36,7 +36,6 @@ _HINTS: tuple[tuple[type[RemoteError], str], ...] = (
     (RemoteNotFound, "check the names in the WHERE clause or the INSERT: nothing is there under them"),
     (RemoteThrottled, "lower --execution.concurrency.limit, or ask the service for more quota"),
     (RemoteUnavailable, "the service has trouble; try again later"),
-    (RemoteRefused, "the call itself is wrong; DESCRIBE METHODS shows what it takes"),
 )
 
 
@@ -60,7 +59,7 @@ def read_error(response: Response, request: Request) -> RemoteError:
     secrets = request.secrets + response.secrets
     return kind(
         masked(f"{request.full_method} answered {words}{detail}", secrets),
-        hint=_hint(kind, request.provider),
+        hint=_hint(kind, response.status, request),
         method=request.full_method,
         status=response.status,
         code=masked(code, secrets),
@@ -124,9 +123,13 @@ def _is_throttle(status: int, said: _Said) -> bool:
     return status in (400, 403) and not _THROTTLE_CODES.isdisjoint((said.code, *said.reasons))
 
 
-def _hint(kind: type[RemoteError], provider: str) -> str:
+def _hint(kind: type[RemoteError], status: int, request: Request) -> str:
+    if status == 409:
+        return "it exists already, or somebody else changed it meanwhile: read it, then decide"
+    if kind is RemoteRefused:
+        return f"the call itself is wrong; DESCRIBE METHOD {request.full_method} shows what it takes"
     if kind is RemoteDenied:
-        name = provider or "provider"
+        name = request.provider or "provider"
         return (
             f'give credentials that may do this: --auth \'{{"{name}": {{"type": …}}}}\', '
             "or the environment variables of the provider"

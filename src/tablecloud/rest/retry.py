@@ -69,7 +69,7 @@ def attempt(request: Request, policy: RetryPolicy) -> Conversation[Response]:
     Raises:
         RemoteError: the last answer, or the lack of one, when tries, budget or quota are used up.
     """
-    original, hops, tries, spent = request, 0, 1, 0.0
+    original, hops, tries, spent, renewed = request, 0, 1, 0.0, False
     while True:
         outcome = yield from _send(replace(request, attempt=tries) if tries > 1 else request)
         spent += outcome.seconds
@@ -77,6 +77,12 @@ def attempt(request: Request, policy: RetryPolicy) -> Conversation[Response]:
             if outcome.status < 300:
                 policy.quota.give(_host(request))
                 return outcome
+            # A token may be revoked before its time. The next try asks for a new one, at most once.
+            if outcome.status == 401 and not renewed and outcome.renew is not None:
+                renewed = True
+                if outcome.renew() and request.repeatable:
+                    tries += 1
+                    continue
             hop = next_hop(request, outcome) if hops < _MAX_HOPS else None
             if hop is not None:
                 request, hops = hop, hops + 1

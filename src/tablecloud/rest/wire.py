@@ -352,6 +352,7 @@ def _read_response(handle: Any, transfer: _Transfer, curl: Any) -> Response:
         body=chunks[0] if len(chunks) == 1 else b"".join(chunks),
         seconds=handle.getinfo(curl.TOTAL_TIME),
         secrets=transfer.request.secrets,
+        renew=transfer.request.renew,
     )
 
 

@@ -15,7 +15,7 @@ from tablecloud.sql.names import no_such_verb
 def choose(resource: Resource, verb: Verb, available: Collection[str]) -> Method | None:
     """Return the method to call: of those whose required parameters are all available, the one with the most.
 
-    Ties go to the document's order.
+    Ties go to the document's order; where that order is the document's choice, it alone decides.
 
     Parameters:
         available: names, in lower case, of what has a value.
@@ -26,6 +26,8 @@ def choose(resource: Resource, verb: Verb, available: Collection[str]) -> Method
     methods = resource.serving(verb)
     if not methods:
         raise no_such_verb(resource, verb.value)
+    if resource.ordered:
+        return next((method for method in methods if not missing(method, available)), None)
     return choose_among(methods, available)
 
 

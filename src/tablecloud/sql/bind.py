@@ -443,10 +443,11 @@ def twin_hint(resource: Resource, name: str, scope: Scope) -> str:
         twin = scope.catalog.resource((resource.provider, resource.service, *resource.twin.split(".")))
     except CatalogError:
         return ""
-    fields = {c.name.casefold() for method in twin.serving(Verb.SELECT) for c in method.columns}
-    if name.casefold() not in fields:
+    fields = {c.name.casefold(): c.name for method in twin.serving(Verb.SELECT) for c in method.columns}
+    field = fields.get(name.casefold())
+    if field is None:
         return ""
-    return f"{resource.id} has one row a page; {name} is a column of {twin.id}, which has one row an item"
+    return f"{resource.id} has one row a page; {field} is a column of {twin.id}, which has one row an item"
 
 
 def _qualifier(names: list[str], table: _Table) -> int:

@@ -4,7 +4,7 @@ DuckDB."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice, product
 
 from tablecloud.catalog.model import Location, Method, Resource
@@ -15,37 +15,46 @@ _SHOWN_CALLS = 3
 _SECRET = frozenset({"key", "access_token", "oauth_token", "token", "password", "secret"})
 
 Row = tuple[str, str]
+Roots = Callable[[Resource], str]
 
 
-def explain(plan: Plan) -> Table:
-    """Return what a plan would do, without doing it: rows of (step, detail)."""
-    return Table(
-        columns=("step", "detail"), rows=tuple(_rows(plan.plan if isinstance(plan, Explain) else plan))
-    )
+def _documented_root(resource: Resource) -> str:
+    return resource.root_url
 
 
-def _rows(plan: Plan) -> Iterator[Row]:
+def explain(plan: Plan, roots: Roots = _documented_root) -> Table:
+    """Return what a plan would do, without doing it: rows of (step, detail).
+
+    Parameters:
+        roots: where the calls of a resource go, as people read it.
+    """
+    shown = plan.plan if isinstance(plan, Explain) else plan
+    return Table(columns=("step", "detail"), rows=tuple(_rows(shown, roots)))
+
+
+def _rows(plan: Plan, roots: Roots) -> Iterator[Row]:
     match plan:
         case QueryPlan():
-            yield from _query_rows(plan)
+            yield from _query_rows(plan, roots)
         case Mutation():
-            yield from _mutation_rows(plan)
+            yield from _mutation_rows(plan, roots)
         case Invocation():
-            yield from _invocation_rows(plan)
+            yield from _invocation_rows(plan, roots)
         case Table():
             yield "read", f"{len(plan.rows)} rows of the catalog; no call"
 
 
-def _query_rows(plan: QueryPlan) -> Iterator[Row]:
+def _query_rows(plan: QueryPlan, roots: Roots) -> Iterator[Row]:
     for scan in plan.scans:
-        yield from _scan_rows(scan)
-    yield "calls", _total(plan)
+        yield from _scan_rows(scan, roots)
+    if plan.scans:
+        yield "calls", _total(plan)
     yield "DuckDB", plan.residual_sql
 
 
-def _scan_rows(scan: Scan) -> Iterator[Row]:
+def _scan_rows(scan: Scan, roots: Roots) -> Iterator[Row]:
     yield "scan", f"{scan.relation}: {scan.resource.id} AS {scan.alias}, method {scan.method.name}"
-    for address in islice(_addresses(scan), _SHOWN_CALLS):
+    for address in islice(_addresses(scan, roots(scan.resource)), _SHOWN_CALLS):
         yield "  call", f"{scan.method.http} {address}"
     if not scan.dependent and scan.calls > _SHOWN_CALLS:
         yield "  call", f"… {scan.calls - _SHOWN_CALLS} more"
@@ -81,12 +90,12 @@ def _total(plan: QueryPlan) -> str:
     return total
 
 
-def _addresses(scan: Scan) -> Iterator[str]:
+def _addresses(scan: Scan, root: str) -> Iterator[str]:
     fixed = _filter_argument(scan)
     holes = {each.parameter: f"⟨{each.parameter}⟩" for each in scan.dependent}
     names = [binding.parameter for binding in scan.bindings]
     for values in product(*(binding.values for binding in scan.bindings)):
-        yield address(scan.resource, scan.method, {**fixed, **dict(zip(names, values, strict=True))}, holes)
+        yield address(root, scan.method, {**fixed, **dict(zip(names, values, strict=True))}, holes)
 
 
 def _filter_argument(scan: Scan) -> dict[str, Scalar]:
@@ -98,7 +107,7 @@ def _filter_argument(scan: Scan) -> dict[str, Scalar]:
 
 
 def address(
-    resource: Resource,
+    root: str,
     method: Method,
     arguments: Mapping[str, Scalar],
     holes: Mapping[str, str] | None = None,
@@ -106,6 +115,7 @@ def address(
     """Return the URL of a call as people read it: values encoded, secrets masked.
 
     Parameters:
+        root: where the service is.
         arguments: values by the SQL names of the parameters.
         holes: what to show for parameters whose values are not known yet.
     """
@@ -117,17 +127,17 @@ def address(
     path = re.sub(r"\{\+?([^}]+)\}", lambda match: wire.get(match[1], match[0]), method.path)
     in_query = [p.wire for p in method.parameters if p.location is Location.QUERY and p.wire in wire]
     query = [f"{name}={wire[name]}" for name in in_query]
-    return resource.root_url.rstrip("/") + "/" + path.lstrip("/") + ("?" + "&".join(query) if query else "")
+    return root.rstrip("/") + "/" + path.lstrip("/") + ("?" + "&".join(query) if query else "")
 
 
 def _shown(name: str, value: Scalar) -> str:
     return "***" if name.casefold() in _SECRET else as_text(value)
 
 
-def _mutation_rows(plan: Mutation) -> Iterator[Row]:
+def _mutation_rows(plan: Mutation, roots: Roots) -> Iterator[Row]:
     yield plan.verb.lower(), f"{plan.resource.id}, method {plan.method.name}"
     holes = {target.parameter: f"⟨{target.parameter}⟩" for target in plan.targets if target.parameter}
-    yield "  call", f"{plan.method.http} {address(plan.resource, plan.method, {}, holes)}"
+    yield "  call", f"{plan.method.http} {address(roots(plan.resource), plan.method, {}, holes)}"
     body = [".".join(target.body_path) for target in plan.targets if target.body_path]
     if body:
         yield "  body", ", ".join(body)
@@ -136,12 +146,12 @@ def _mutation_rows(plan: Mutation) -> Iterator[Row]:
         yield "  await", "each call is followed to its end"
     if plan.returning is not None:
         yield "  returning", plan.returning
-    yield from _query_rows(plan.source)
+    yield from _query_rows(plan.source, roots)
 
 
-def _invocation_rows(plan: Invocation) -> Iterator[Row]:
+def _invocation_rows(plan: Invocation, roots: Roots) -> Iterator[Row]:
     yield "exec", f"{plan.resource.id}, method {plan.method.name}"
-    yield "  call", f"{plan.method.http} {address(plan.resource, plan.method, plan.arguments)}"
+    yield "  call", f"{plan.method.http} {address(roots(plan.resource), plan.method, plan.arguments)}"
     if plan.body is not None:
         yield "  body", f"{len(plan.body)} bytes of JSON"
     if plan.await_:

@@ -167,8 +167,13 @@ def describe_method(catalog: Catalog, path: Sequence[str], extended: bool = Fals
 
 def required_names(method: Method) -> list[str]:
     """Return what a call must be given, as SQL names it: parameters by name, then fields of the body."""
-    fields = sorted(BODY_PREFIX + field.name for field in method.body if field.required)
+    fields = sorted(field_name(method, field) for field in method.body if field.required)
     return sorted(method.required) + fields
+
+
+def field_name(method: Method, field: Column) -> str:
+    """Return how SQL names a field of a method's body: with `data__`, unless the document names it bare."""
+    return field.name if method.body_rules.bare_names else BODY_PREFIX + field.name
 
 
 def fold(text: str) -> str:
@@ -213,7 +218,7 @@ def _method_rows(method: Method) -> Iterator[Row]:
         yield p.name, _json_type(p), _input(p.required), _parameter_shape(p), fold(p.description)
     writable = (f for f in method.body if f.required or not f.read_only)
     for field in sorted(writable, key=lambda f: not f.required):
-        name = BODY_PREFIX + field.name
+        name = field_name(method, field)
         yield name, field.json_type, _input(field.required), _column_shape(field), fold(field.description)
     for column in method.columns:
         yield column.name, column.json_type, "output", _column_shape(column), fold(column.description)

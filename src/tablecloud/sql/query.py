@@ -76,11 +76,12 @@ class _QueryPlanner:
         waiting = list(self.bound.tables)
         for table in self.bound.tables:
             method = choose(table.resource, Verb.SELECT, self._constants(table))
-            if method is not None:
+            if method is not None and not self._wants_more(table, method):
                 placed.append(_Placement(table=table, method=method))
                 waiting.remove(table)
         while waiting:
-            found = next((p for table in waiting if (p := self._place_after(table, placed))), None)
+            ready = [p for table in waiting if (p := self._place_after(table, placed))]
+            found = next((p for p in ready if p.feeds), ready[0] if ready else None)
             if found is None:
                 raise self._missing(waiting[0])
             placed.append(found)
@@ -89,6 +90,17 @@ class _QueryPlanner:
 
     def _constants(self, table: TableRef) -> set[str]:
         return {name for index, name in self.facts.values if index == table.index}
+
+    def _wants_more(self, table: TableRef, method: Method) -> bool:
+        """Return whether a join gives the table a parameter that this method does not take: `list` would do,
+        but `o.operationsId = j.name` asks for `get`."""
+        has = self._constants(table) | {column.name.casefold() for column in method.columns}
+        fed = {
+            name
+            for index, name in (equality.target for equality in self.facts.equalities)
+            if index == table.index
+        }
+        return any(name in fed and name not in has for name in table.names)
 
     def _place_after(self, table: TableRef, placed: Sequence[_Placement]) -> _Placement | None:
         """Place a table whose missing parameters are columns of tables already placed."""

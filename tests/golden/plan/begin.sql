@@ -5,5 +5,4 @@ BEGIN is not supported
 LINE 1: BEGIN; SELECT 1
         ^^^^^
 hint: each statement takes effect at once, at the API; there is nothing to roll back
-calls                   0
 DuckDB                  SELECT 1

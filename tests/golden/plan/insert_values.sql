@@ -8,5 +8,4 @@ insert                  google.ml.jobs, method create
   calls                 one a row of the source
   await                 each call is followed to its end
   returning             jobId, state
-calls                   0
 DuckDB                  VALUES ('demo', 'one',       ('{"a":1}'), 'us'), ('demo', 'two', NULL, 'eu')

@@ -1,4 +1,3 @@
 SELECT * FROM (VALUES (1), (2)) v(n), information_schema.tables WHERE n = 1
 ----
-calls                   0
 DuckDB                  SELECT * FROM (VALUES (1), (2)) v(n), information_schema.tables WHERE n = 1

@@ -4,5 +4,4 @@ update                  google.ml.jobs, method patch
   call                  PATCH https://ml.googleapis.com/v1/projects/⟨projectsId⟩/jobs/⟨jobsId⟩?updateMask=⟨updateMask⟩
   body                  labels, trainingInput.region
   calls                 one a row of the source
-calls                   0
 DuckDB                  SELECT 'demo' AS "projectsId", v0 AS "jobsId",     ('{"a":1}') AS "labels", upper('x') AS "trainingInput.region", 'labels,trainingInput.region' AS "updateMask" FROM (VALUES ('a'), ('b')) AS of_v0(v0)

@@ -4,5 +4,4 @@ update                  google.ml.jobs, method patch
   call                  PATCH https://ml.googleapis.com/v1/projects/⟨projectsId⟩/jobs/⟨jobsId⟩?updateMask=⟨updateMask⟩
   body                  labels
   calls                 one a row of the source
-calls                   0
 DuckDB                  SELECT 'demo' AS "projectsId", 'x' AS "jobsId", '{}' AS "labels", 'labels.a' AS "updateMask"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tests.support.conversations import answer, drive
 
-from tablecloud.auth.authorizer import authorizer, bearer_file
-from tablecloud.auth.spec import AuthSpec
+from tablecloud.auth.authorizer import Authorizer, authorizer, bearer_file
+from tablecloud.auth.spec import AuthSpec, read_default
 from tablecloud.clock import FakeClock
 from tablecloud.errors import CredentialError
 from tablecloud.rest.messages import Exchange, Request
@@ -99,3 +99,48 @@ def test_a_service_account_without_a_key() -> None:
     sign = authorizer({"google": AuthSpec(type="service_account")}, environ={})
     with pytest.raises(CredentialError, match="names no key"):
         sign(request_to("https://h/x", "google"))
+
+
+def with_default(text: str, environ: dict[str, str], **specs: AuthSpec) -> Authorizer:
+    return authorizer(specs, defaults={"acme": read_default("acme", text)}, environ=environ)
+
+
+OWN = '{"type": "bearer", "credentialsenvvar": "ACME_TOKEN", "colour": "not ours"}'
+
+
+def test_a_providers_own_description_serves_where_the_user_gives_none() -> None:
+    request = request_to("https://acme.test/")
+    environ = {"ACME_TOKEN": "t", "MINE": "m"}
+    assert header(with_default(OWN, environ)(request)) == "Bearer t"
+    mine = AuthSpec(type="bearer", credentialsenvvar="MINE")
+    assert header(with_default(OWN, environ, acme=mine)(request)) == "Bearer m"
+    with pytest.raises(CredentialError, match="ACME_TOKEN"):
+        with_default(OWN, {})(request)
+
+
+def test_a_providers_own_description_is_not_for_a_test_server() -> None:
+    request = request_to("http://127.0.0.1:1/")
+    assert with_default(OWN, {"ACME_TOKEN": "t"})(request) is request
+
+
+@pytest.mark.parametrize("text", ['{"type": "no_such_type"}', '{"type": 5}', "no_such_type"])
+def test_a_providers_own_description_that_cannot_be_used_fails_the_call_alone(text: str) -> None:
+    made = with_default(text, {})
+    with pytest.raises(CredentialError, match="calls of acme need credentials"):
+        made(request_to("https://acme.test/"))
+    other = request_to("https://other.test/", "other")
+    assert made(other) is other
+
+
+def test_replaced_descriptions_count_from_the_next_call() -> None:
+    made = with_default(OWN, {"ACME_TOKEN": "t"})
+    request = request_to("https://acme.test/")
+    assert header(made(request))
+    made.replace_defaults({})
+    assert made(request) is request
+
+
+def test_what_the_tools_left_serves_where_the_package_names_a_variable_that_is_not_set() -> None:
+    own = read_default("google", '{"type": "service_account", "credentialsenvvar": "GONE"}')
+    made = authorizer({}, defaults={"google": own}, environ={"GOOGLE_CREDENTIALS": LOGIN})
+    assert isinstance(made(request_to("https://h/x", "google")), Exchange)

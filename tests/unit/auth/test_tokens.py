@@ -50,3 +50,34 @@ def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path) 
     store = TokenStore(blocked / "tokens", FakeClock())
     store.put("k", "t", 3600)
     assert store.get("k") is not None
+
+
+def test_a_token_that_is_refused_is_forgotten_everywhere(tmp_path: Path) -> None:
+    clock = FakeClock()
+    store = TokenStore(tmp_path, clock)
+    store.put("k", "t", 3600)
+    clock.advance(600)
+    assert store.refuse("k", "t")
+    assert store.get("k") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_young_token_is_kept_for_it_is_the_rights_that_lack() -> None:
+    clock = FakeClock()
+    store = TokenStore(None, clock)
+    store.put("k", "t", 3600)
+    assert not store.refuse("k", "t")
+    assert store.get("k") is not None
+
+
+def test_a_newer_token_survives_the_refusal_of_an_older(tmp_path: Path) -> None:
+    clock = FakeClock()
+    store, other = TokenStore(tmp_path, clock), TokenStore(tmp_path, clock)
+    store.put("k", "old", 3600)
+    clock.advance(600)
+    other.put("k", "new", 3600)
+    assert store.refuse("k", "old")
+    found = store.get("k")
+    assert found is not None and found.value == "new"
+    assert store.refuse("k", "old")
+    assert store.get("k") == found

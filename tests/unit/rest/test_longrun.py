@@ -84,7 +84,7 @@ def test_a_failure_says_why() -> None:
         JOB, {"jobId": "j", "state": "QUEUED"}, [{"state": "FAILED", "errorMessage": "exit status 3"}]
     )
     assert isinstance(told.error, OperationFailed)
-    assert told.error.message == "v1/projects/p%20q/jobs/j ended as FAILED: exit status 3"
+    assert told.error.message == "projects/p%20q/jobs/j ended as FAILED: exit status 3"
 
 
 def test_an_error_object_is_a_failure() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.support.conversations import answer, drive
 
-from tablecloud.errors import RemoteRefused, RemoteThrottled, RemoteUnavailable
+from tablecloud.errors import RemoteDenied, RemoteRefused, RemoteThrottled, RemoteUnavailable
 from tablecloud.rest.messages import Request, TransportFailure
 from tablecloud.rest.retry import RetryPolicy, RetryQuota, attempt, next_hop, random_fraction
 
@@ -137,3 +137,31 @@ def test_a_ring_of_redirects_ends() -> None:
 
 def test_random_fractions_are_fractions() -> None:
     assert all(0 <= random_fraction() < 1 for _ in range(100))
+
+
+def refused(*, renewable: bool):
+    return replace(answer(status=401), renew=lambda: renewable)
+
+
+def test_a_refused_token_is_asked_for_once_more() -> None:
+    told = drive(attempt(READ, policy()), [refused(renewable=True), OK])
+    assert told.value is OK
+    assert told.pauses == []
+
+
+def test_a_token_that_is_refused_again_is_an_error() -> None:
+    told = drive(attempt(READ, policy()), [refused(renewable=True)] * 2)
+    assert isinstance(told.error, RemoteDenied)
+
+
+def test_a_refusal_that_no_token_mends_is_an_error() -> None:
+    told = drive(attempt(READ, policy()), [refused(renewable=False)])
+    assert isinstance(told.error, RemoteDenied)
+
+
+def test_a_refused_mutation_is_not_repeated_but_the_token_is_dropped() -> None:
+    dropped: list[bool] = []
+    response = replace(answer(status=401), renew=lambda: dropped.append(True) or True)
+    told = drive(attempt(WRITE, policy()), [response])
+    assert isinstance(told.error, RemoteDenied)
+    assert dropped == [True]

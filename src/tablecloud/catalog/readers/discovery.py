@@ -23,6 +23,7 @@ from tablecloud.catalog.readers.document import (
     decode_parameters,
     walk_resources,
 )
+from tablecloud.catalog.readers.identity import with_identity
 from tablecloud.sqltypes import sql_type
 
 _VARIABLE = re.compile(r"\{(\+?)([^}]+)\}")
@@ -167,11 +168,11 @@ def _description(methods: Methods) -> str:
 
 def _methods(reading: _Reading, placement: Placement) -> list[Method]:
     """Return a resource's methods: by verb, then name, then most required parameters first."""
-    made = [
-        _method(reading, placement.form, path, name, method)
-        for path in placement.paths
-        for name, method in reading.resources[path].items()
-    ]
+    made: list[Method] = []
+    for path in placement.paths:
+        found = reading.resources[path]
+        members = {name: _method(reading, placement.form, path, name, found[name]) for name in found}
+        made += with_identity(members, decode_parameters(found["get"]) if "get" in found else ())
     return sorted(made, key=lambda m: (_VERB_ORDER.index(m.verb), m.name, -len(m.required), m.path))
 
 

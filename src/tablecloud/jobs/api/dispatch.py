@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from tablecloud.errors import TablecloudError
-from tablecloud.jobs.api import iam, jobs, operations, places
+from tablecloud.jobs.api import iam, jobs, models, operations, places, predict, versions
 from tablecloud.jobs.api.batch import PATHS, join_batch, split_batch
 from tablecloud.jobs.api.calls import Api, Call, HttpReply, HttpRequest
 from tablecloud.jobs.api.parameters import (
@@ -24,15 +24,19 @@ from tablecloud.jobs.api.principals import caller_of
 from tablecloud.jobs.api.replies import Style, error_reply, json_reply
 from tablecloud.jobs.api.routes import Route, match_route
 from tablecloud.jobs.api.unsupported import unimplemented
+from tablecloud.jobs.models.records import Refusal
 from tablecloud.jobs.store import AlreadyFinished, JobExists, StaleRevision, UnknownJob
 from tablecloud.jobs.wire.errors import ApiError, field_error, invalid
 from tablecloud.jobs.wire.partial import parse_fields, select
 from tablecloud.jobs.wire.schemas import JsonObject
 
-Method = Callable[[Api, Call], Awaitable[JsonObject]]
+Method = Callable[[Api, Call], Awaitable[JsonObject | HttpReply]]
+"""Returns a document, or a whole reply where the body is not ours to write."""
 
 METHODS: dict[str, Method] = {
     "ml.projects.getConfig": places.get_config,
+    "ml.projects.predict": predict.predict,
+    "ml.projects.explain": predict.explain,
     "ml.projects.jobs.create": jobs.create_job,
     "ml.projects.jobs.get": jobs.get_job,
     "ml.projects.jobs.list": jobs.list_jobs,
@@ -45,6 +49,20 @@ METHODS: dict[str, Method] = {
     "ml.projects.locations.list": places.list_locations,
     "ml.projects.locations.operations.get": operations.get_local_operation,
     "ml.projects.locations.operations.cancel": operations.cancel_local_operation,
+    "ml.projects.models.create": models.create_model,
+    "ml.projects.models.get": models.get_model,
+    "ml.projects.models.list": models.list_models,
+    "ml.projects.models.patch": models.patch_model,
+    "ml.projects.models.delete": models.delete_model,
+    "ml.projects.models.getIamPolicy": iam.get_iam_policy,
+    "ml.projects.models.setIamPolicy": iam.set_iam_policy,
+    "ml.projects.models.testIamPermissions": iam.test_iam_permissions,
+    "ml.projects.models.versions.create": versions.create_version,
+    "ml.projects.models.versions.get": versions.get_version,
+    "ml.projects.models.versions.list": versions.list_versions,
+    "ml.projects.models.versions.patch": versions.patch_version,
+    "ml.projects.models.versions.delete": versions.delete_version,
+    "ml.projects.models.versions.setDefault": versions.set_default_version,
     "ml.projects.operations.get": operations.get_operation,
     "ml.projects.operations.list": operations.list_operations,
     "ml.projects.operations.cancel": operations.cancel_operation,
@@ -71,6 +89,8 @@ async def answer(api: Api, request: HttpRequest) -> HttpReply:
         call = _call(route, names, parameters, body, member)
         selection = parse_fields(parameters.system.get("fields", ""), route.response)
         result = await _run(api, call)
+        if isinstance(result, HttpReply):
+            return result
         return json_reply(select(result, selection) if selection else result, style)
     except Exception as error:
         return error_reply(_as_api_error(error), style)
@@ -101,7 +121,7 @@ def _call(route: Route, names: dict[str, str], parameters: Parameters, body: byt
     )
 
 
-async def _run(api: Api, call: Call) -> JsonObject:
+async def _run(api: Api, call: Call) -> JsonObject | HttpReply:
     method = METHODS.get(call.method)
     if method is None:
         raise unimplemented(call.method)
@@ -113,6 +133,8 @@ def _as_api_error(error: Exception) -> ApiError:
     match error:
         case ApiError():
             return error
+        case Refusal():
+            return field_error(error.field, error.message, status=error.status)
         case JobExists():
             return field_error("job.job_id", "A job with this id already exists.", status="ALREADY_EXISTS")
         case UnknownJob():

@@ -1,4 +1,4 @@
-"""The three policy methods of jobs. Contract: ml-jobs-service 1.10."""
+"""The three policy methods of jobs and models. Contract: ml-jobs-service 1.10."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import msgspec
 
 from tablecloud.jobs.api.calls import Api, Call
 from tablecloud.jobs.api.etags import etag_of, revision_of
-from tablecloud.jobs.api.jobs import found_job
+from tablecloud.jobs.api.jobs import no_such_job
 from tablecloud.jobs.api.parameters import integer_parameter
 from tablecloud.jobs.api.permissions import permissions_of, require
 from tablecloud.jobs.api.roles import is_member_name, known_role
 from tablecloud.jobs.model import StoredPolicy
+from tablecloud.jobs.models.records import no_such_model
 from tablecloud.jobs.store import StaleRevision
 from tablecloud.jobs.wire.errors import ApiError, field_error
 from tablecloud.jobs.wire.json_reader import read_body
@@ -33,7 +34,7 @@ _CONCURRENT = (
 
 
 async def get_iam_policy(api: Api, call: Call) -> JsonObject:
-    """Return the policy of a job; an empty one where none was set.
+    """Return the policy of a job or model; an empty one where none was set.
 
     Raises:
         ApiError: INVALID_ARGUMENT, PERMISSION_DENIED, NOT_FOUND.
@@ -42,43 +43,38 @@ async def get_iam_policy(api: Api, call: Call) -> JsonObject:
     version = integer_parameter(call.query, name, "options.requested_policy_version") or 0
     if version not in (0, 1, _CONDITIONAL):
         raise field_error("options.requested_policy_version", "The policy version must be 0, 1 or 3.")
-    job_id = call.names["jobsId"]
-    require(api, call, "ml.jobs.getIamPolicy", job_id=job_id)
-    job = found_job(api, call, job_id)
-    return _shown(api.service.policy(job.name), version)
+    require(api, call, f"ml.{_collection(call)}.getIamPolicy", **_target(call))
+    return _shown(api.service.policy(_found(api, call)), version)
 
 
 async def set_iam_policy(api: Api, call: Call) -> JsonObject:
-    """Replace the policy of a job, and return the new one.
+    """Replace the policy of a job or model, and return the new one.
 
     Raises:
         ApiError: INVALID_ARGUMENT, PERMISSION_DENIED, NOT_FOUND, ABORTED for a stale etag.
     """
     body = read_body("GoogleIamV1__SetIamPolicyRequest", call.body)
-    job_id = call.names["jobsId"]
-    require(api, call, "ml.jobs.setIamPolicy", job_id=job_id)
+    require(api, call, f"ml.{_collection(call)}.setIamPolicy", **_target(call))
     if "policy" not in body:
         raise field_error("policy", "The policy is required.")
     supported = ("bindings", "etag", "auditConfigs", "version")
     mask = read_mask(body.get("updateMask"), supported=supported, required=False) or {"bindings", "etag"}
-    job = found_job(api, call, job_id)
-    stored = api.service.policy(job.name)
+    name = _found(api, call)
+    stored = api.service.policy(name)
     policy = body["policy"]
     _check_policy(policy, stored)
     etag = policy.get("etag") if "etag" in mask else None
     document = _merged(policy, stored, mask)
     expected = _expected(etag) if etag else None
     try:
-        saved = await asyncio.to_thread(
-            api.service.set_policy, job.name, document, expected_revision=expected
-        )
+        saved = await asyncio.to_thread(api.service.set_policy, name, document, expected_revision=expected)
     except StaleRevision:
         raise ApiError("ABORTED", _CONCURRENT) from None
     return _shown(saved, _CONDITIONAL)
 
 
 async def test_iam_permissions(api: Api, call: Call) -> JsonObject:
-    """Return those of the asked permissions that the caller has; none where the job does not exist.
+    """Return those of the asked permissions that the caller has; none where the resource does not exist.
 
     Raises:
         ApiError: INVALID_ARGUMENT: a wildcard.
@@ -87,12 +83,43 @@ async def test_iam_permissions(api: Api, call: Call) -> JsonObject:
     asked: list[str] = body.get("permissions", [])
     if any("*" in name for name in asked):
         raise field_error("permissions", "Permissions with wildcards are not allowed.")
-    job_id = call.names["jobsId"]
-    if api.service.get(call.project, job_id) is None:
+    if _path(api, call) is None:
         return {}
-    held = permissions_of(api, call, job_id)
+    held = permissions_of(api, call, **_target(call))
     found = [name for name in dict.fromkeys(asked) if name in held]
     return {"permissions": found} if found else {}
+
+
+def _collection(call: Call) -> str:
+    return "models" if "modelsId" in call.names else "jobs"
+
+
+def _target(call: Call) -> dict[str, str]:
+    """Return how `permissions` is told of the resource."""
+    if "modelsId" in call.names:
+        return {"model": call.names["modelsId"]}
+    return {"job_id": call.names["jobsId"]}
+
+
+def _path(api: Api, call: Call) -> str | None:
+    """Return the resource's full name; None where there is no such resource."""
+    if "modelsId" in call.names:
+        model = api.service.models.store.model(call.project, call.names["modelsId"])
+        return None if model is None else model.path
+    job = api.service.get(call.project, call.names["jobsId"])
+    return None if job is None else job.name
+
+
+def _found(api: Api, call: Call) -> str:
+    """Return the resource's full name.
+
+    Raises:
+        ApiError, Refusal: NOT_FOUND.
+    """
+    path = _path(api, call)
+    if path is None:
+        raise no_such_model() if "modelsId" in call.names else no_such_job()
+    return path
 
 
 def _expected(etag: str) -> int:

@@ -1,4 +1,5 @@
-"""The operation methods: read-only twins of jobs, so that a job can be watched and cancelled as an operation.
+"""The operation methods: operations on models, and read-only twins of jobs, so that a job can be watched and
+cancelled as an operation.
 
 Contract: ml-jobs-service 1.11. Twins stay out of `list` unless the filter asks for `metadata.jobId`.
 """
@@ -12,31 +13,35 @@ import re
 from tablecloud.jobs.api.calls import Api, Call
 from tablecloud.jobs.api.documents import TWIN_PREFIX, twin_document
 from tablecloud.jobs.api.jobs import check_empty_body
-from tablecloud.jobs.api.paging import page_of_jobs, page_size
+from tablecloud.jobs.api.models import list_reply, shown_operation
+from tablecloud.jobs.api.paging import page_of, page_of_jobs
 from tablecloud.jobs.api.parameters import boolean_parameter
 from tablecloud.jobs.api.permissions import require
 from tablecloud.jobs.model import Job
+from tablecloud.jobs.models.records import Operation
 from tablecloud.jobs.store import AlreadyFinished
 from tablecloud.jobs.wire.errors import ApiError, field_error
-from tablecloud.jobs.wire.filter_grammar import parse_filter
 from tablecloud.jobs.wire.schemas import JsonObject
 
 _ASKS_FOR_TWINS = re.compile(r"\bmetadata\.job_?id\s*[:=!<>~]", re.IGNORECASE)
 
 
 async def get_operation(api: Api, call: Call) -> JsonObject:
-    """Return the twin of a job.
+    """Return an operation on a model, or the twin of a job.
 
     Raises:
         ApiError: PERMISSION_DENIED, NOT_FOUND.
     """
     job_id = _job_id(call)
+    if job_id is None:
+        require(api, call, "ml.operations.get")
+        return shown_operation(api, _on_model(api, call))
     require(api, call, "ml.operations.get", "ml.jobs.get", job_id=job_id)
     return _twin(api, _found(api, call, job_id))
 
 
 async def list_operations(api: Api, call: Call) -> JsonObject:
-    """Return `{}`, or the twins that a filter on `metadata.jobId` selects.
+    """Return the operations on models, or the twins that a filter on `metadata.jobId` selects.
 
     Raises:
         ApiError: PERMISSION_DENIED, INVALID_ARGUMENT, UNIMPLEMENTED for `returnPartialSuccess`.
@@ -44,27 +49,24 @@ async def list_operations(api: Api, call: Call) -> JsonObject:
     require(api, call, "ml.operations.list")
     if boolean_parameter(call.query, "returnPartialSuccess", "return_partial_success"):
         raise ApiError("UNIMPLEMENTED", "return_partial_success is not offered by this server.")
-    page_size(call.query)
-    text = call.query.get("filter", "")
-    parse_filter(text)
-    if not _ASKS_FOR_TWINS.search(text):
-        return {}
+    if not _ASKS_FOR_TWINS.search(call.query.get("filter", "")):
+        return list_reply("operations", *await _page_on_models(api, call))
     require(api, call, "ml.jobs.list")
-    documents, token = await page_of_jobs(api, call, "operations", lambda job: _twin(api, job))
-    reply: JsonObject = {"operations": documents} if documents else {}
-    if token is not None:
-        reply["nextPageToken"] = token
-    return reply
+    return list_reply("operations", *await page_of_jobs(api, call, "twins", lambda job: _twin(api, job)))
 
 
 async def cancel_operation(api: Api, call: Call) -> JsonObject:
-    """Cancel the job behind a twin; a finished one stays as it is.
+    """Cancel an operation on a model, or the job behind a twin; a finished one stays as it is.
 
     Raises:
         ApiError: INVALID_ARGUMENT, PERMISSION_DENIED, NOT_FOUND.
     """
     check_empty_body(call, _name(call))
     job_id = _job_id(call)
+    if job_id is None:
+        require(api, call, "ml.operations.cancel")
+        await asyncio.to_thread(api.service.models.cancel, _on_model(api, call))
+        return {}
     # Both: to cancel the twin is to cancel the job, which the operation's right alone must not allow.
     require(api, call, "ml.operations.cancel", "ml.jobs.cancel", job_id=job_id)
     job = _found(api, call, job_id)
@@ -106,8 +108,27 @@ def _job_id(call: Call) -> str | None:
     return name.removeprefix(TWIN_PREFIX) if name.startswith(TWIN_PREFIX) else None
 
 
-def _found(api: Api, call: Call, job_id: str | None) -> Job:
-    job = api.service.get(call.project, job_id) if job_id is not None else None
+def _on_model(api: Api, call: Call) -> Operation:
+    operation = api.service.models.store.operation(call.project, call.names["operationsId"])
+    if operation is None:
+        raise _no_such_operation()
+    return operation
+
+
+async def _page_on_models(api: Api, call: Call) -> tuple[list[JsonObject], str | None]:
+    store = api.service.models.store
+    return await page_of(
+        api,
+        call,
+        "operations",
+        fetch=lambda after, limit: store.operations(call.project, after=after, limit=limit),
+        render=lambda operation: shown_operation(api, operation),
+        position=lambda operation: (operation.create_time, operation.id),
+    )
+
+
+def _found(api: Api, call: Call, job_id: str) -> Job:
+    job = api.service.get(call.project, job_id)
     if job is None:
         raise _no_such_operation()
     return job

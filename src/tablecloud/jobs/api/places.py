@@ -74,7 +74,8 @@ async def get_config(api: Api, call: Call) -> JsonObject:
 
 
 def _location(call: Call, name: str) -> JsonObject:
-    return {"name": f"projects/{call.project}/locations/{name}", "capabilities": [{"type": "TRAINING"}]}
+    capabilities = [{"type": kind} for kind in ("TRAINING", "ONLINE_PREDICTION")]
+    return {"name": f"projects/{call.project}/locations/{name}", "capabilities": capabilities}
 
 
 def _start(token: str) -> int:

@@ -68,7 +68,8 @@ def match_route(http_method: str, path: str) -> tuple[Route, dict[str, str]]:
             f"{http_method[:20]} is not allowed here. Allowed: {allowed}.",
             headers=(("Allow", allowed),),
         )
-    return route, dict(zip(route.variables, map(_decode, ids), strict=False))
+    # By the path's own collections, since predict and explain take more of them than their route has.
+    return route, {f"{name}Id": _decode(raw) for name, raw in zip(shape[0], ids, strict=False)}
 
 
 def _shape(segments: list[str]) -> tuple[Shape, list[str]]:

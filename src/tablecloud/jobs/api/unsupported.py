@@ -6,9 +6,6 @@ from tablecloud.jobs.wire.errors import ApiError
 
 _MISSING = {
     "studies": "Studies and trials (Vizier) are not offered by this server.",
-    "models": "Models and versions are not offered by this server.",
-    "predict": "Online prediction is not offered by this server.",
-    "explain": "Online explanation is not offered by this server.",
 }
 
 

@@ -19,6 +19,7 @@ HTTP_CODES = {
     "INTERNAL": 500,
     "UNIMPLEMENTED": 501,
     "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
 }
 """Status word to HTTP status, contract 1.3. METHOD_NOT_ALLOWED is ours: google.rpc has no word for 405."""
 

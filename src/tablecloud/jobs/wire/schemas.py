@@ -31,7 +31,7 @@ _PLAIN = {"string": "string", "boolean": "bool", "integer": "int32", "number": "
 _RESULTS = {("Job", "trainingOutput"), ("Job", "predictionOutput")}
 """Output-only although their descriptions do not say so."""
 
-_INPUTS = {("Measurement", "elapsedTime")}
+_INPUTS = {("Measurement", "elapsedTime"), ("Model", "defaultVersion")}
 """Described as output-only, yet clients set them and mean it."""
 
 _ONEOFS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {

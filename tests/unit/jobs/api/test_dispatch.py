@@ -50,8 +50,9 @@ def _specs(node):
 
 
 def test_predict_takes_a_name_of_any_depth(bench):
-    path = "/v1/projects/demo/models/m/versions/v:predict"
-    assert "ml.projects.predict" in bench.refusal("POST", path)[2]
+    assert "model was not found" in bench.refusal("POST", "/v1/projects/demo/models/m/versions/v:predict")[2]
+    for path in ("projects/demo", "projects/demo/jobs/j", "projects/demo/models/m/versions/v/parts/p"):
+        assert "must name a model" in bench.refusal("POST", f"/v1/{path}:predict")[2]
 
 
 @pytest.mark.parametrize(
