@@ -16,10 +16,10 @@ def registry_folder() -> Path:
     """Return the folder of the registry's packages; skip the test where there is none."""
     named = os.environ.get("TABLECLOUD_TEST_REGISTRY")
     above = [folder / "shared" / "registry" / "dist" for folder in Path(__file__).resolve().parents]
-    for folder in [Path(named)] if named else above:
+    for folder in [Path(named) / "dist"] if named else above:
         if folder.is_dir():
             return folder
-    pytest.skip("no registry packages; TABLECLOUD_TEST_REGISTRY names a folder of them")
+    pytest.skip("no registry packages; TABLECLOUD_TEST_REGISTRY names a folder with a `dist` of them")
 
 
 @cache

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from tablecloud.catalog.model import BodyRules, Column
+from tablecloud.catalog.model import BodyRules, Column, Transform
 from tablecloud.catalog.readers.composition import Rename, column_of, properties_of, required_of
 from tablecloud.catalog.readers.refs import Node, Pointers, as_list, as_node, as_text
+from tablecloud.catalog.readers.templates import is_known
 
 _PLAIN = BodyRules()
 _PREFERRED = ("application/json", "application/xml", "application/octet-stream")
@@ -61,6 +62,7 @@ def body_of(pointers: Pointers, operation: Node, method: Node, rename: Rename) -
             media_type=str(media_type),
             base=base,
             bare_names=naming.startswith("naive"),
+            transform=_transform(request),
         ),
         unsupported=_unsupported(request, str(media_type), within),
     )
@@ -88,9 +90,16 @@ def _json_object(text: str) -> str:
         return ""
 
 
+def _transform(request: Node) -> Transform | None:
+    declared = as_node(request.get("transform"))
+    kind = as_text(declared.get("type"))
+    return Transform(kind, as_text(declared.get("body"))) if kind else None
+
+
 def _unsupported(request: Node, media_type: str, within: str) -> str:
-    if request.get("transform"):
-        return "its body needs a template language"
     if within:
         return f"its body wraps {within} as text"
+    kind = as_text(as_node(request.get("transform")).get("type"))
+    if kind:
+        return "" if is_known(kind) else f"its body needs the template language {kind}"
     return "" if _JSON.fullmatch(media_type.partition(";")[0].strip()) else f"it takes a body of {media_type}"

@@ -118,8 +118,10 @@ def _projected(row: Mapping[str, object], fields: Sequence[RowField]) -> dict[st
 
 
 def _typed(value: object, kind: FieldType) -> object:
-    """Return a value by its schema's type; text that does not fit stays text."""
+    """Return a value by its schema's type; text that does not fit stays text, and structure becomes text."""
     if isinstance(value, dict | list):
+        if kind in (FieldType.OBJECT, FieldType.ARRAY):
+            return value
         return msgspec.json.encode(value).decode()
     if not isinstance(value, str):
         return None
