@@ -45,6 +45,7 @@ FILTERS = {"name": "Filters", "in": "query", "schema": {"type": "array", "items"
 SCHEMAS = {
     "Volume": record(volumeId=TEXT, size={"type": "integer"}, tagSet={"type": "array", "items": TEXT}),
     "Volumes": record(line_items={"type": "array", "items": ref("Volume")}),
+    "Settings": record(Place=TEXT, Rules={"type": "array", "items": TEXT, "xml": {"name": "Rule"}}),
     "Codes": record(rows={"type": "array", "items": record(code=TEXT)}),
 }
 
@@ -78,6 +79,18 @@ RESOURCES = {
         select=["describe"],
         delete=["delete"],
     ),
+    "buckets": resource(
+        "buckets",
+        {
+            "create": method(
+                "/buckets/{name}",
+                "put",
+                config={"requestBodyTranslate": {"algorithm": "naive"}},
+                request={"mediaType": "application/xml"},
+            )
+        },
+        insert=["create"],
+    ),
     "codes": resource(
         "codes",
         {
@@ -94,6 +107,13 @@ PATHS = {
     LIST: {"get": operation(ref("Volumes"), FILTERS, parameter("NextToken", "query"))},
     DELETE: {"get": operation(ref("Volume"), parameter("VolumeId", "query", required=True))},
     "/codes": {"get": operation(ref("Codes"))},
+    "/buckets/{name}": {
+        "put": {
+            "parameters": [parameter("name", "path", required=True)],
+            "requestBody": {"content": {"application/xml": {"schema": record(Settings=ref("Settings"))}}},
+            "responses": {"200": {"description": "made"}},
+        }
+    },
 }
 
 
@@ -189,6 +209,15 @@ def test_a_dry_run_shows_the_form(tmp_path: Path) -> None:
 def test_a_template_makes_the_rows(tmp_path: Path) -> None:
     with opened(tmp_path) as (session, _):
         assert rows(session, "SELECT code FROM acme.billing.codes") == [("a",), ("<b>",)]
+
+
+def test_a_body_goes_as_xml(tmp_path: Path) -> None:
+    settings = '{"Place": "a&b", "Rules": ["x", "y"]}'
+    with opened(tmp_path) as (session, server):
+        session.execute(f"INSERT INTO acme.billing.buckets (name, \"Settings\") SELECT 'b', '{settings}'")
+    (seen,) = server.seen
+    assert seen.body == b"<Settings><Place>a&amp;b</Place><Rule>x</Rule><Rule>y</Rule></Settings>"
+    assert (seen.http, seen.headers["content-type"]) == ("PUT", "application/xml")
 
 
 @pytest.mark.parametrize("body", [b"no xml", b"<a>", b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>'])

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from tablecloud.catalog.xml_shapes import XmlBody
 from tablecloud.sqltypes import SqlType
 
 
@@ -180,6 +181,8 @@ class BodyRules(Struct, frozen=True, array_like=True, omit_defaults=True):
     """Whether SHOW and DESCRIBE name the fields without `data__`."""
     transform: Transform | None = None
     """What makes the text that is sent from the JSON body."""
+    xml: XmlBody | None = None
+    """How it goes out, where it goes out as XML."""
 
 
 class Method(Struct, frozen=True, array_like=True, omit_defaults=True):

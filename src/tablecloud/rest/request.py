@@ -10,6 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from tablecloud.catalog.model import Location, Method, Parameter, Resource
+from tablecloud.catalog.xml_shapes import XmlBody
 from tablecloud.errors import InvalidValue, NotSupported
 from tablecloud.rest.body import lay_upon
 from tablecloud.rest.messages import Request, Signing
@@ -101,13 +102,17 @@ def compose_request(
 
 
 def _transformed(body: bytes | None, method: Method) -> bytes | None:
-    """Return the body that the document's template makes of the JSON body."""
-    rule = method.body_rules.transform
-    if rule is None or body is None:
+    """Return the text that goes out for the JSON body: what the document's template makes of it, or XML."""
+    rules = method.body_rules
+    if body is None or (rules.transform is None and rules.xml is None):
         return body
-    from tablecloud.rest.transform.response import apply_request_transform
+    if rules.transform is not None:
+        from tablecloud.rest.transform.response import apply_request_transform
 
-    return apply_request_transform(rule.kind, rule.template, body)
+        return apply_request_transform(rules.transform.kind, rules.transform.template, body)
+    from tablecloud.rest.transform.xmlbody import xml_body
+
+    return xml_body(msgspec.json.decode(body, type=dict[str, object]), rules.xml or XmlBody())
 
 
 def _signing(resource: Resource, places: Mapping[tuple[Location, str], str | None]) -> Signing | None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import msgspec
 
+from tablecloud.catalog.xml_shapes import XmlBody, XmlShape
 from tablecloud.errors import TransformError
-from tablecloud.rest.transform.shapes import FieldType, XmlBody, XmlShape
 
 _DEEPEST = 60
 _NAME = re.compile(r"[^\W\d][\w.-]*")
@@ -21,7 +20,7 @@ _NAME = re.compile(r"[^\W\d][\w.-]*")
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _ATTRIBUTE = _TEXT | str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})
-_UNKNOWN = XmlShape(type=FieldType.OBJECT)
+_UNKNOWN = XmlShape()
 
 
 def xml_body(body: Mapping[str, object], rule: XmlBody) -> bytes:
@@ -35,86 +34,63 @@ def xml_body(body: Mapping[str, object], rule: XmlBody) -> bytes:
         TransformError: the body has no single root, a name or a text that XML cannot hold, or nests too
             deeply.
     """
-    writer = _Writer(rule.shapes)
     if rule.root:
-        text = writer.element(rule.root, body, rule.shape, rule.annotation)
+        text = _element(rule.root, body, rule.shape, rule.annotation)
     else:
         given = {key: value for key, value in body.items() if value is not None}
         if len(given) != 1:
             raise TransformError(f"an XML body has one root element, and {len(given)} are given")
         key, value = next(iter(given.items()))
-        shape = writer.resolved(writer.resolved(rule.shape).properties.get(key, _UNKNOWN))
-        text = writer.element(shape.name or key, value, shape, rule.annotation)
+        shape = rule.shape.properties.get(key, _UNKNOWN)
+        text = _element(shape.name or key, value, shape, rule.annotation)
     return f"{rule.declaration}{text}".encode()
 
 
-@dataclass(frozen=True, slots=True)
-class _Writer:
-    """The shapes that `ref` names."""
+def _element(name: str, value: object, shape: XmlShape, annotation: str = "", depth: int = 0) -> str:
+    """Return one element with all that is in it."""
+    if depth > _DEEPEST:
+        raise TransformError("an XML body nests too deeply")
+    tag = _tag(name, shape)
+    start = [tag]
+    if shape.namespace:
+        declared = f"xmlns:{_checked(shape.prefix)}" if shape.prefix else "xmlns"
+        start.append(f'{declared}="{_escaped(shape.namespace, _ATTRIBUTE)}"')
+    inner = ""
+    if isinstance(value, Mapping):
+        start.extend(_attributes(value, shape))
+        inner = "".join(_children(value, shape, depth))
+    elif isinstance(value, list):
+        inner = "".join(_listed(name, value, shape, depth))
+    elif value is not None:
+        inner = _escaped(_text(value), _TEXT)
+    start.extend([annotation] if annotation else [])
+    return f"<{' '.join(start)}>{inner}</{tag}>"
 
-    shapes: Mapping[str, XmlShape]
 
-    def resolved(self, shape: XmlShape) -> XmlShape:
-        """Return what a shape refers to, with what the reference itself says laid upon it."""
-        for _ in range(_DEEPEST):
-            target = self.shapes.get(shape.ref) if shape.ref else None
-            if target is None:
-                return shape
-            shape = msgspec.structs.replace(
-                target,
-                name=shape.name or target.name,
-                namespace=shape.namespace or target.namespace,
-                prefix=shape.prefix or target.prefix,
-                attribute=shape.attribute or target.attribute,
-                wrapped=shape.wrapped or target.wrapped,
-            )
-        raise TransformError("the shapes of an XML body refer to each other in a circle")
+def _attributes(value: Mapping[str, object], shape: XmlShape) -> Iterator[str]:
+    for key, member in value.items():
+        below = shape.properties.get(key, _UNKNOWN)
+        if below.attribute and member is not None:
+            yield f'{_tag(below.name or key, below)}="{_escaped(_text(member), _ATTRIBUTE)}"'
 
-    def element(self, name: str, value: object, shape: XmlShape, annotation: str = "", depth: int = 0) -> str:
-        """Return one element with all that is in it."""
-        if depth > _DEEPEST:
-            raise TransformError("an XML body nests too deeply")
-        shape = self.resolved(shape)
-        tag = _tag(name, shape)
-        start = [tag]
-        if shape.namespace:
-            declared = f"xmlns:{_checked(shape.prefix)}" if shape.prefix else "xmlns"
-            start.append(f'{declared}="{_escaped(shape.namespace, _ATTRIBUTE)}"')
-        inner = ""
-        if isinstance(value, Mapping):
-            start.extend(self._attributes(value, shape))
-            inner = "".join(self._children(value, shape, depth))
-        elif isinstance(value, list):
-            inner = "".join(self._listed(name, value, shape, depth))
-        elif value is not None:
-            inner = _escaped(_text(value), _TEXT)
-        start.extend([annotation] if annotation else [])
-        return f"<{' '.join(start)}>{inner}</{tag}>"
 
-    def _attributes(self, value: Mapping[str, object], shape: XmlShape) -> Iterator[str]:
-        for key, member in value.items():
-            below = self.resolved(shape.properties.get(key, _UNKNOWN))
-            if below.attribute and member is not None:
-                yield f'{_tag(below.name or key, below)}="{_escaped(_text(member), _ATTRIBUTE)}"'
+def _children(value: Mapping[str, object], shape: XmlShape, depth: int) -> Iterator[str]:
+    """Yield the members as elements, in the order in which the user gave them."""
+    for key, member in value.items():
+        below = shape.properties.get(key, _UNKNOWN)
+        if member is None or below.attribute:
+            continue
+        name = below.name or key
+        if isinstance(member, list) and not below.wrapped:
+            yield from _listed(name, member, below, depth)
+        else:
+            yield _element(name, member, below, depth=depth + 1)
 
-    def _children(self, value: Mapping[str, object], shape: XmlShape, depth: int) -> Iterator[str]:
-        """Yield the members as elements: in the schema's order, then those that it does not know."""
-        keys = [key for key in shape.properties if key in value]
-        keys += [key for key in value if key not in shape.properties]
-        for key in keys:
-            member, below = value[key], self.resolved(shape.properties.get(key, _UNKNOWN))
-            if member is None or below.attribute:
-                continue
-            name = below.name or key
-            if isinstance(member, list) and not below.wrapped:
-                yield from self._listed(name, member, below, depth)
-            else:
-                yield self.element(name, member, below, depth=depth + 1)
 
-    def _listed(self, name: str, items: list[object], shape: XmlShape, depth: int) -> Iterator[str]:
-        below = self.resolved(shape.items or _UNKNOWN)
-        for item in items:
-            yield self.element(below.name or name, item, below, depth=depth + 1)
+def _listed(name: str, items: list[object], shape: XmlShape, depth: int) -> Iterator[str]:
+    below = shape.items or _UNKNOWN
+    for item in items:
+        yield _element(below.name or name, item, below, depth=depth + 1)
 
 
 def _tag(name: str, shape: XmlShape) -> str:
