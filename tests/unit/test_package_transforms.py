@@ -43,7 +43,11 @@ PAGING = {
 }
 FILTERS = {"name": "Filters", "in": "query", "schema": {"type": "array", "items": {"type": "object"}}}
 SCHEMAS = {
-    "Volume": record(volumeId=TEXT, size={"type": "integer"}, tagSet={"type": "array", "items": TEXT}),
+    "Volume": record(
+        volumeId=TEXT,
+        size={"type": "integer"},
+        Tags={"type": "array", "items": TEXT, "xml": {"name": "tagSet"}},
+    ),
     "Volumes": record(line_items={"type": "array", "items": ref("Volume")}),
     "Settings": record(Place=TEXT, Rules={"type": "array", "items": TEXT, "xml": {"name": "Rule"}}),
     "Codes": record(rows={"type": "array", "items": record(code=TEXT)}),
@@ -172,7 +176,7 @@ def forms(server: HttpServer) -> list[dict[str, str]]:
 def test_xml_pages_are_rows_and_queries_go_as_forms(tmp_path: Path) -> None:
     filters = '[{"Name":"size","Value":["1","2"]}]'
     with opened(tmp_path) as (session, server):
-        columns = '"volumeId", size + 1, "tagSet"'
+        columns = '"volumeId", size + 1, "Tags"'
         found = rows(session, f"SELECT {columns} FROM acme.billing.volumes WHERE \"Filters\" = '{filters}'")
     assert sorted(found) == [(f"v-{n}", n + 1, '{"item":"t"}') for n in (1, 2, 3)]
     first = {

@@ -169,6 +169,8 @@ class Transform(Struct, frozen=True, array_like=True, omit_defaults=True):
     template: str = ""
     protocol: str = ""
     """The service's protocol, `info.x-protocol`."""
+    elements: dict[str, str] = {}
+    """Property of a row -> its element in XML, where that has another name."""
 
 
 class BodyRules(Struct, frozen=True, array_like=True, omit_defaults=True):

@@ -46,7 +46,11 @@ def _transformed(body: bytes, method: Method, transform: Transform) -> bytes:
             SqlType.JSON: FieldType.OBJECT,
         }
         fields = (
-            RowField(name=c.path[0], type=kinds.get(c.type, FieldType.STRING))
+            RowField(
+                name=c.path[0],
+                type=kinds.get(c.type, FieldType.STRING),
+                element=transform.elements.get(c.path[0], ""),
+            )
             for c in method.columns
             if len(c.path) == 1
         )

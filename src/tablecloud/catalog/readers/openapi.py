@@ -19,6 +19,7 @@ from tablecloud.catalog.readers.paging import paging_of
 from tablecloud.catalog.readers.parameters import literal_path, parameters_of, root_of, server_parameters
 from tablecloud.catalog.readers.refs import Node, Pointers, as_list, as_node, as_text, ref_name
 from tablecloud.catalog.readers.templates import template_of
+from tablecloud.catalog.readers.xml_bodies import element_names
 
 _VERBS = {
     "select": Verb.SELECT,
@@ -139,7 +140,8 @@ def _method(
     body = body_of(reading.pointers, operation, declared, reading.rename)
     schema, media_type = _answer(reading.pointers, operation, response)
     rows = find_rows(reading.pointers, schema, as_text(response.get("objectKey")))
-    template = template_of(response, as_text(as_node(reading.document.get("info")).get("x-protocol")))
+    protocol = as_text(as_node(reading.document.get("info")).get("x-protocol"))
+    template = template_of(response, protocol, element_names(reading.pointers, rows.schema))
     columns = columns_of(reading.pointers, rows.schema, reading.rename) if schema else ()
     items, columns = template.place(rows.items, columns)
     return Method(

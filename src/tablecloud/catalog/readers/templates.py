@@ -77,11 +77,12 @@ class Template:
 _Place = tuple[tuple[str, ...], tuple[Column, ...]]
 
 
-def template_of(response: Node, protocol: str) -> Template:
+def template_of(response: Node, protocol: str, elements: dict[str, str]) -> Template:
     """Return what is done to the responses of a method.
 
     Parameters:
         protocol: the document's `info.x-protocol`.
+        elements: properties of a row that are called otherwise in XML.
         response: the method's `response` block. Without `overrideMediaType` its template does not apply.
     """
     transform = as_node(response.get("transform"))
@@ -101,7 +102,7 @@ def template_of(response: Node, protocol: str) -> Template:
     kind = as_text(transform.get("type"))
     if not is_known(kind):
         return Template(unsupported=f"its answers need the template language {kind}")
-    return Template(transform=Transform(kind, as_text(transform.get("body")), protocol))
+    return Template(transform=Transform(kind, as_text(transform.get("body")), protocol, elements))
 
 
 def is_known(kind: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a registry document says of an XML request body: its root, and names in it that are not its keys."""
+"""What a registry document says of XML: the root of a request body, and names that are not the keys."""
 
 from __future__ import annotations
 
@@ -27,6 +27,17 @@ def xml_body_of(pointers: Pointers, schema: Node, request: Node) -> XmlBody | No
         declaration=as_text(request.get("xmlDeclaration")),
         annotation=as_text(request.get("xmlRootAnnotation")),
     )
+
+
+def element_names(pointers: Pointers, schema: Node) -> dict[str, str]:
+    """Return the properties of a row that are called otherwise in XML, with the names of their elements."""
+    found = {
+        key: as_text(as_node(declared.get("xml")).get("name"))
+        or as_text(as_node(pointers.follow(declared).get("xml")).get("name"))
+        for key, declared in properties_of(pointers, schema).items()
+        if "xml" in declared or "$ref" in declared
+    }
+    return {key: name for key, name in found.items() if name}
 
 
 def _shape(pointers: Pointers, schema: object, above: tuple[str, ...]) -> XmlShape:
