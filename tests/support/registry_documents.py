@@ -91,6 +91,11 @@ SCHEMAS: JsonObject = {
     "Report": record(
         result=record(usage={"type": "array", "items": record(day=TEXT, total={"type": "integer"})})
     ),
+    "Reason": record(why=TEXT, dueDates={"type": "array", "items": TEXT}),
+    "Search": record(
+        "query", query=TEXT, limit={"type": "integer"}, kinds={"type": "array", "items": TEXT}, NextToken=TEXT
+    ),
+    "Hits": record(hits={"type": "array", "items": record(id=TEXT)}, NextToken=TEXT),
     "People": record(people={"type": "array", "items": ref("Customer")}),
     "Tags": record(line_items={"type": "array", "items": record(tag=TEXT)}),
     "Machine": record(id=TEXT, vmSize=TEXT, properties={"type": "object"}),
@@ -116,7 +121,7 @@ def _template(body: str, kind: str = "golang_template_json_v0.3.0") -> JsonObjec
 PATHS: JsonObject = {
     ALL: {
         "parameters": [ACCOUNT, VERSION_HEADER],
-        "get": operation(ref("Invoices"), KINDS, parameter("since", "query")),
+        "get": operation(ref("Invoices"), KINDS, parameter("since", "query"), parameter("pageSize", "query")),
         "post": operation(ref("Invoice"), body=ref("Invoice")),
     },
     ONE: {
@@ -125,11 +130,14 @@ PATHS: JsonObject = {
         "delete": {"responses": {"204": {"description": "gone"}}},
         "patch": operation(ref("Invoice"), body=ref("Invoice")),
     },
-    f"{ONE}:void": {"post": operation(ref("Invoice"), ACCOUNT, parameter("id", "path", required=True))},
+    f"{ONE}:void": {
+        "post": operation(ref("Invoice"), ACCOUNT, parameter("id", "path", required=True), body=ref("Reason"))
+    },
     "/report?api=2": {"get": operation(ref("Report"))},
     "/people": {"get": operation({"type": "array", "items": ref("Customer")})},
     "/tags": {"get": operation(record(tags={"type": "array", "items": TEXT}))},
     "/machines?__x=1&v=2": {"get": operation(ref("Machines"))},
+    "/search": {"post": operation(ref("Hits"), body=ref("Search"))},
     "/names": {"get": operation({"type": "array", "items": TEXT})},
     "/files": {"get": {"responses": answer(TEXT, "text/csv")}},
 }
@@ -142,7 +150,7 @@ RESOURCES: JsonObject = {
             "create": method(ALL, "post", config=NAIVE, request={"base": '{"currency": "EUR"}'}),
             "delete": method(ONE, "delete", response={"openAPIDocKey": "204"}),
             "update": method(ONE, "patch"),
-            "void": method(f"{ONE}:void", "post"),
+            "void": method(f"{ONE}:void", "post", config=NAIVE),
         },
         select=["get", "list"],
         insert=["create"],
@@ -191,6 +199,27 @@ RESOURCES: JsonObject = {
             )
         },
         select=["list"],
+    ),
+    # The first one needs nothing; the document says to try the other one before it.
+    "hits": resource(
+        "hits",
+        {
+            "search": method(
+                "/search",
+                "post",
+                config={
+                    "requestBodyTranslate": {"algorithm": "naive"},
+                    "pagination": {
+                        "requestToken": {"key": "NextToken", "location": "body"},
+                        "responseToken": {"key": "$.NextToken", "location": "body"},
+                    },
+                },
+                request={"base": '{"order": "up"}'},
+                response={"objectKey": "$.hits"},
+            ),
+            "all": method("/names", "get"),
+        },
+        select=["search", "all"],
     ),
     "names": resource("names", {"list": method("/names", "get")}, select=["list"]),
     "strange": resource(
@@ -280,12 +309,12 @@ def package(name: str = "acme", version: str = VERSION, *, folder: str = "", **c
     )
 
 
-def write_registry(folder: Path, *versions: str) -> Path:
-    """A registry on disk that has these versions of `acme`."""
+def write_registry(folder: Path, *versions: str, **config: Any) -> Path:
+    """A registry on disk that has these versions of `acme`, with `config` in their provider.yaml."""
     dist = folder / "dist"
     (dist / "acme").mkdir(parents=True)
     index = {"providers": {"acme": {"versions": list(versions)}, "other": {"versions": ["v1.0.0"]}}}
     (dist / "providers.yaml").write_text(json.dumps(index), encoding="utf-8")
     for version in versions:
-        (dist / "acme" / f"{version}.tgz").write_bytes(package(version=version))
+        (dist / "acme" / f"{version}.tgz").write_bytes(package(version=version, **config))
     return folder

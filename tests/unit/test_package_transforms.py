@@ -219,7 +219,9 @@ def test_a_body_goes_as_xml(tmp_path: Path) -> None:
     settings = '{"Place": "a&b", "Rules": ["x", "y"]}'
     with opened(tmp_path) as (session, server):
         session.execute(f"INSERT INTO acme.billing.buckets (name, \"Settings\") SELECT 'b', '{settings}'")
-    (seen,) = server.seen
+        session.execute("INSERT INTO acme.billing.buckets (name) SELECT 'c'")
+    seen, bare = server.seen
+    assert bare.body == b"" and "content-type" not in bare.headers
     assert seen.body == b"<Settings><Place>a&amp;b</Place><Rule>x</Rule><Rule>y</Rule></Settings>"
     assert (seen.http, seen.headers["content-type"]) == ("PUT", "application/xml")
 

@@ -12,7 +12,7 @@ from tests.support.http_server import HttpServer, Reply, Seen, json_reply
 from tests.support.registry_documents import package, write_registry
 
 from tablecloud.auth.spec import AuthSpec
-from tablecloud.errors import CredentialError, MissingParameter, NotSupported, UnknownProvider
+from tablecloud.errors import CredentialError, MissingParameter, NotSupported, SqlError, UnknownProvider
 from tablecloud.rest.retry import RetryPolicy
 from tablecloud.session import Runtime, RuntimeSettings, Session
 
@@ -29,6 +29,12 @@ def respond(seen: Seen) -> Reply:
         return json_reply({"id": "new", **json.loads(seen.body)})
     if "/invoices/" in seen.path:
         return json_reply(INVOICES[1])
+    if seen.path == "/search":
+        asked = json.loads(seen.body)
+        return json_reply(
+            {"hits": [{"id": asked.get("NextToken", "h0")}]}
+            | ({} if "NextToken" in asked else {"NextToken": "h1"})
+        )
     if seen.path == "/people":
         return json_reply([{"name": "a"}, {"name": "b", "parent": {"name": "a"}}])
     if seen.path == "/tags":
@@ -144,6 +150,18 @@ def test_rows_of_every_shape(acme, sql: str, expected: list[tuple[object, ...]])
     assert rows(acme[0], sql) == expected
 
 
+def test_a_select_by_post_asks_in_its_body(acme) -> None:
+    session, server = acme
+    sql = """SELECT id FROM acme.billing.hits
+        WHERE query = 'q' AND "limit" = 5 AND kinds = '["a"]' ORDER BY 1"""
+    assert rows(session, sql) == [("h0",), ("h1",)]
+    first = {"order": "up", "query": "q", "limit": 5, "kinds": ["a"]}
+    assert [json.loads(seen.body) for seen in server.seen] == [first, first | {"NextToken": "h1"}]
+    server.seen.clear()
+    assert len(rows(session, "SELECT * FROM acme.billing.hits")) == 2
+    assert [seen.target for seen in server.seen] == ["/names"]
+
+
 def test_an_insert_lies_upon_the_methods_constants(acme) -> None:
     session, server = acme
     sql = (
@@ -152,6 +170,49 @@ def test_an_insert_lies_upon_the_methods_constants(acme) -> None:
     )
     assert rows(session, sql) == [("new", 3.0)]
     assert json.loads(server.seen[0].body) == {"currency": "EUR", "customer": {"name": "x"}, "amount": 3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body"),
+    [
+        ("@why = '[1]', @dueDates = '[\"a\"]'", {"why": "[1]", "dueDates": ["a"]}),
+        ("@data__why = 'late'", {"why": "late"}),
+        ('@@json = \'{"why": "x"}\'', {"why": "x"}),
+    ],
+)
+def test_exec_takes_fields_of_the_body_one_by_one(acme, arguments: str, body: object) -> None:
+    session, server = acme
+    session.execute(f"EXEC acme.billing.invoices.void @account = 'a', @id = 'i1', {arguments}")
+    assert server.seen[0].target == "/accounts/a/invoices/i1:void"
+    assert json.loads(server.seen[0].body) == body
+
+
+@pytest.mark.parametrize(
+    "arguments", ["@why = 'x', @@json = '{}'", "@why = 'x', @data__why = 'y'", "@no = 1"]
+)
+def test_exec_refuses_what_it_cannot_place(acme, arguments: str) -> None:
+    with pytest.raises(SqlError):
+        acme[0].execute(f"EXEC acme.billing.invoices.void @account = 'a', @id = 'i1', {arguments}")
+
+
+def test_snake_case_and_the_wires_spelling_both_name_a_column(tmp_path: Path) -> None:
+    write_registry(tmp_path / "registry", NEW, snake_case_aliases=True)
+    with opened(tmp_path) as (session, server):
+        session.execute("REGISTRY PULL acme")
+        result = session.execute("SELECT * FROM acme.billing.machines")
+        assert [c.name for c in result.columns][:2] == ["id", "vm_size"]
+        result.close()
+        for name in ("vm_size", "vmSize", "VMSIZE", "machines.vmSize", "m.vmSize", '"vmSize"'):
+            alias = " m" if name.startswith("m.") else ""
+            sql = f"SELECT {name} FROM acme.billing.machines{alias} WHERE {name} = 'A1' ORDER BY {name}"
+            assert rows(session, sql) == [("A1",)]
+        server.seen.clear()
+        sql = "SELECT count(*) FROM acme.billing.invoices WHERE account = 'a' AND {} = 5"
+        for name in ("pageSize", "page_size"):
+            rows(session, sql.format(name))
+        assert {s.target for s in server.seen if "pageSize" in s.target} == {
+            "/accounts/a/invoices?pageSize=5"
+        }
 
 
 def test_what_cannot_be_called_is_refused_before_anything_is_sent(acme) -> None:

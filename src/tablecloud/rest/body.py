@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 import msgspec
 
+from tablecloud.catalog.model import Location, Method
 from tablecloud.errors import InvalidValue
+
+Scalar: TypeAlias = str | int | float | bool | None
 
 
 class _Branch(dict[str, object]):
@@ -34,6 +38,32 @@ def assemble_body(pairs: Iterable[tuple[tuple[str, ...], object]]) -> bytes:
             raise _clash(path)
         branch[path[-1]] = value
     return msgspec.json.encode(root)
+
+
+def body_of_arguments(method: Method, arguments: Mapping[str, Scalar]) -> bytes | None:
+    """Return the body that a call's arguments make; None where none of them goes there.
+
+    Text of a field that is no text is sent as the JSON that it is.
+    """
+    kinds = {field.path: field.json_type for field in method.body}
+    pairs = [
+        ((p.wire,), _as_json(kinds.get((p.wire,), "string"), value))
+        for p in method.parameters
+        if p.location is Location.BODY and (value := arguments.get(p.name)) is not None
+    ]
+    return assemble_body(pairs) if pairs else None
+
+
+def _as_json(kind: str, value: Scalar) -> object:
+    if kind == "string":
+        return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if not isinstance(value, str):
+        return value
+    try:
+        msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return value
+    return msgspec.Raw(value.encode())
 
 
 def lay_upon(base: str, body: bytes | None) -> bytes | None:

@@ -11,9 +11,10 @@ import msgspec
 
 from tablecloud.catalog.model import Follow, Location, Method, Pagination, Resource
 from tablecloud.errors import RemoteRefused, RemoteUnavailable
+from tablecloud.rest.body import Scalar
 from tablecloud.rest.continuation import Continuation, continuation, set_query
 from tablecloud.rest.messages import Conversation, Emit, Page, Request, Response
-from tablecloud.rest.request import Scalar, as_sent, compose_request, scalar_text
+from tablecloud.rest.request import as_sent, compose_request, scalar_text
 from tablecloud.rest.reshape import shaped
 from tablecloud.rest.retry import RetryPolicy, attempt
 
@@ -103,7 +104,9 @@ def _following(response: Response, paging: Pagination, request: Request) -> Cont
 
 def _token_bound(method: Method, paging: Pagination, shown: Mapping[str, str | None]) -> bool:
     return any(
-        p.wire == paging.request and p.location is Location.QUERY and shown.get(p.name) is not None
+        p.wire == paging.request
+        and p.location in (Location.QUERY, Location.BODY)
+        and shown.get(p.name) is not None
         for p in method.parameters
     )
 

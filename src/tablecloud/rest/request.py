@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeAlias
 
 import msgspec
 
 from tablecloud.catalog.model import Location, Method, Parameter, Resource
 from tablecloud.catalog.xml_shapes import XmlBody
 from tablecloud.errors import InvalidValue, NotSupported
-from tablecloud.rest.body import lay_upon
+from tablecloud.rest.body import Scalar, body_of_arguments, lay_upon
 from tablecloud.rest.messages import Request, Signing
 from tablecloud.rest.template import expand, expand_server, quote_query
-
-Scalar: TypeAlias = str | int | float | bool | None
 
 # Standard query parameters of Google APIs that carry a credential; masked when a user gives one.
 _SECRET_QUERY = frozenset({"key", "access_token", "oauth_token"})
@@ -81,6 +78,8 @@ def compose_request(
         # An endpoint that was configured speaks for the whole service.
         root_url = method.root_url
     root = expand_server(root_url, lambda name: places.get((Location.SERVER, name)))
+    if body is None:
+        body = body_of_arguments(method, arguments)
     body = _transformed(lay_upon(method.body_rules.base, body), method)
     path = expand(method.path, lambda name: places.get((Location.PATH, name)))
     query = list(_query_pairs(method, values))
@@ -112,7 +111,9 @@ def _transformed(body: bytes | None, method: Method) -> bytes | None:
         return apply_request_transform(rules.transform.kind, rules.transform.template, body)
     from tablecloud.rest.transform.xmlbody import xml_body
 
-    return xml_body(msgspec.json.decode(body, type=dict[str, object]), rules.xml or XmlBody())
+    rule, fields = rules.xml or XmlBody(), msgspec.json.decode(body, type=dict[str, object])
+    # Without a field there is no element to send: a bucket is created without a configuration.
+    return xml_body(fields, rule) if fields or rule.root else None
 
 
 def _signing(resource: Resource, places: Mapping[tuple[Location, str], str | None]) -> Signing | None:

@@ -40,15 +40,25 @@ def choose_among(methods: Sequence[Method], available: Collection[str]) -> Metho
 
 def missing(method: Method, available: Collection[str]) -> tuple[str, ...]:
     """Return the required parameters of a method that are not available."""
-    return tuple(name for name in method.required if name.casefold() not in available)
+    return tuple(
+        p.name
+        for p in method.parameters
+        if p.required and p.name.casefold() not in available and p.wire.casefold() not in available
+    )
 
 
 def find_parameter(method: Method, name: str) -> Parameter | None:
-    """Return a parameter of a method by its name, without regard to case."""
-    for parameter in method.parameters:
-        if parameter.name.casefold() == name.casefold():
-            return parameter
-    return None
+    """Return a parameter of a method by its name, else by its name on the wire, without regard to case."""
+    key = name.casefold()
+    named = (p for p in method.parameters if p.name.casefold() == key)
+    return next(named, None) or next((p for p in method.parameters if p.wire.casefold() == key), None)
+
+
+def wire_spellings(methods: Sequence[Method]) -> Mapping[str, str]:
+    """Return, in lower case, the wire's spelling of each column that SQL calls otherwise, and what it is."""
+    spelled = {p.wire.casefold(): p.name.casefold() for m in methods for p in m.parameters}
+    spelled |= {c.path[-1].casefold(): c.name.casefold() for m in methods for c in m.columns if c.path}
+    return {wire: name for wire, name in spelled.items() if wire != name}
 
 
 class Example(Struct, frozen=True, kw_only=True):

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from tablecloud.catalog.model import Form, Location, Method, Parameter, Resource, Verb
 from tablecloud.catalog.readers.bodies import Body, body_of
 from tablecloud.catalog.readers.casing import to_snake
 from tablecloud.catalog.readers.composition import Rename, columns_of, find_rows
 from tablecloud.catalog.readers.paging import paging_of
-from tablecloud.catalog.readers.parameters import literal_path, parameters_of, root_of, server_parameters
+from tablecloud.catalog.readers.parameters import (
+    body_parameters,
+    literal_path,
+    parameters_of,
+    root_of,
+    server_parameters,
+)
 from tablecloud.catalog.readers.refs import Node, Pointers, as_list, as_node, as_text, ref_name
 from tablecloud.catalog.readers.templates import template_of
+from tablecloud.catalog.readers.waiting import Waiting
 from tablecloud.catalog.readers.xml_bodies import element_names
 
 _VERBS = {
@@ -60,7 +66,7 @@ class _Reading:
     document: Node
     pointers: Pointers
     rename: Rename
-    columns: dict[str, Any] = field(default_factory=dict)
+    waiting: Waiting
 
 
 def read_service(document: Node, place: ServicePlace) -> list[Resource]:
@@ -71,7 +77,8 @@ def read_service(document: Node, place: ServicePlace) -> list[Resource]:
         place: the service it is of.
     """
     rename = to_snake if place.snake_case else str
-    reading = _Reading(place, document, Pointers(document), rename)
+    pointers = Pointers(document)
+    reading = _Reading(place, document, pointers, rename, Waiting(document, pointers))
     found = as_node(as_node(document.get("components")).get("x-stackQL-resources"))
     return [_resource(reading, str(name), as_node(declared)) for name, declared in found.items()]
 
@@ -138,6 +145,8 @@ def _method(
         *server_parameters(servers or as_list(reading.document.get("servers"))),
     ]
     body = body_of(reading.pointers, operation, declared, reading.rename)
+    if serves[0] is Verb.SELECT:
+        parameters += body_parameters(body.fields)
     schema, media_type = _answer(reading.pointers, operation, response)
     rows = find_rows(reading.pointers, schema, as_text(response.get("objectKey")))
     protocol = as_text(as_node(reading.document.get("info")).get("x-protocol"))
@@ -155,6 +164,7 @@ def _method(
         columns=columns,
         items=items,
         pagination=paging_of(configs, http),
+        long_running=reading.waiting.rule(schema, http, path, serves[0]),
         also=tuple(serves[1:]),
         description=as_text(operation.get("description")) or as_text(operation.get("summary")),
         response=ref_name(schema),
@@ -186,8 +196,8 @@ def _algorithm(configs: tuple[Node, ...], key: str) -> str:
 
 
 def _distinct(parameters: list[Parameter]) -> tuple[Parameter, ...]:
-    """Keep the first of parameters of one name: path, query, header, server."""
-    order = (Location.PATH, Location.QUERY, Location.HEADER, Location.SERVER)
+    """Keep the first of parameters of one name: path, query, header, body, server."""
+    order = (Location.PATH, Location.QUERY, Location.HEADER, Location.BODY, Location.SERVER)
     found: dict[str, Parameter] = {}
     for parameter in sorted(parameters, key=lambda p: order.index(p.location)):
         found.setdefault(parameter.name.lower(), parameter)

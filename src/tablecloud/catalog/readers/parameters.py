@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from tablecloud.catalog.model import Location, Parameter
+from tablecloud.catalog.model import Column, Location, Parameter
 from tablecloud.catalog.readers.composition import Rename, kind_of
 from tablecloud.catalog.readers.refs import Node, Pointers, as_list, as_node, as_text
 from tablecloud.sqltypes import SqlType, sql_type
@@ -53,7 +53,8 @@ def _parameter(
     # A header's default is sent, so nobody need give it; a query's is the service's own affair.
     sent_anyway = location is Location.HEADER and default is not None
     return Parameter(
-        name=rename(name),
+        # Names of headers are not names of anything that SQL sees elsewhere.
+        name=name if location is Location.HEADER else rename(name),
         wire=name,
         location=location,
         type=sql_type(kind) if kind in _SCALARS else SqlType.VARCHAR,
@@ -65,6 +66,24 @@ def _parameter(
         description=as_text(declared.get("description")),
         joined=_joined(declared) if kind == "array" else "",
     )
+
+
+def body_parameters(fields: tuple[Column, ...]) -> Iterator[Parameter]:
+    """Yield the fields of a body as parameters: a SELECT by POST says in its body what it asks for."""
+    for field in fields:
+        if len(field.path) == 1:
+            yield Parameter(
+                name=field.name,
+                wire=field.path[0],
+                location=Location.BODY,
+                # SQL gives objects and arrays as text, and the text is what the column then holds.
+                type=SqlType.VARCHAR if field.type is SqlType.JSON else field.type,
+                required=field.required,
+                repeated=field.json_type == "array",
+                format=field.format,
+                enum=field.enum,
+                description=field.description,
+            )
 
 
 def _joined(declared: Node) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from registry_documents import PATHS, RESOURCES, method, service
+from registry_documents import PATHS, RESOURCES, method, operation, record, resource, service
 
 from tablecloud.catalog.model import Follow, Location, Method, Pagination, Reshape, Resource, Verb
 from tablecloud.catalog.readers.openapi import ServicePlace, read_service
@@ -62,7 +62,7 @@ def test_a_resource_of_views_has_no_methods(billing) -> None:
 
 def test_parameters_of_path_item_and_operation_and_server(billing) -> None:
     found = {p.name: p for p in named(billing["invoices"], "list").parameters}
-    assert list(found) == ["account", "kinds", "since", "acme-version", "region", "host"]
+    assert list(found) == ["account", "kinds", "since", "pageSize", "acme-version", "region", "host"]
     assert found["account"].required and found["account"].location is Location.PATH
     assert (found["kinds"].repeated, found["kinds"].joined) == (True, ",")
     # The default is sent, so nobody need give it.
@@ -133,6 +133,18 @@ def test_bodies_have_fields_names_and_constants(billing) -> None:
     assert update.body_rules.base == "" and not update.body_rules.bare_names
 
 
+def test_a_select_by_post_takes_the_bodys_fields_as_parameters(billing) -> None:
+    search = named(billing["hits"], "search")
+    assert {p.name: p.location for p in search.parameters if p.location is not Location.SERVER} == {
+        "query": Location.BODY,
+        "limit": Location.BODY,
+        "kinds": Location.BODY,
+        "NextToken": Location.BODY,
+    }
+    assert search.required == ("query",)
+    assert not [p for p in named(billing["invoices"], "create").parameters if p.location is Location.BODY]
+
+
 def test_templates_that_say_where_rows_are(billing) -> None:
     people, tags = billing["people"].methods[0], billing["tags"].methods[0]
     assert (people.items, [c.name for c in people.columns]) == ((), ["name", "parent"])
@@ -196,7 +208,7 @@ def test_every_method_of_the_test_document_is_read_once(billing) -> None:
     assert sum(len(r.methods) for r in billing.values()) == sum(
         len(r.get("methods", {})) for r in RESOURCES.values()
     )
-    assert len(PATHS) == 9
+    assert len(PATHS) == 10
 
 
 @pytest.mark.parametrize("text", [b"- a\n- b\n", b"a: [", b"\xff\xfe\x00"])
@@ -215,3 +227,35 @@ def test_signed_services_have_a_name_for_signatures() -> None:
     named_so = service(info={"title": "billing", "x-serviceName": "bill"})
     assert read(named_so, configs=aws)["names"].signing_service == "bill"
     assert read(configs=({"auth": {"type": "bearer"}},))["names"].signing_service == ""
+
+
+def operations(*members: str, error: object = None) -> dict[str, object]:
+    """A document with one method that begins something, and a GET of what it answers with."""
+    schema = record(**{name: {"type": "string"} for name in members} | ({"error": error} if error else {}))
+    answers = operation({"$ref": "#/components/schemas/Op"})
+    return service(
+        paths={"/v1/things": {"post": answers, "get": answers}, "/v1/ops/{id}": {"get": answers}},
+        components={
+            "schemas": {"Op": schema},
+            "x-stackQL-resources": {
+                "things": resource(
+                    "things",
+                    {"create": method("/v1/things", "post"), "list": method("/v1/things", "get")},
+                    insert=["create"],
+                    select=["list"],
+                )
+            },
+        },
+    )
+
+
+def test_an_operation_is_polled_as_discovery_documents_have_it() -> None:
+    generic = read(operations("name", "done", "error", "response"))["things"]
+    rule = named(generic, "create").long_running
+    assert rule is not None and rule.poll == "v1/{+name}" and rule.result == ("response",)
+    assert named(generic, "list").long_running is None
+    errors = {"type": "object", "properties": {"errors": {"type": "array", "items": {"type": "object"}}}}
+    linked = read(operations("selfLink", "status", "targetLink", error=errors))["things"]
+    rule = named(linked, "create").long_running
+    assert rule is not None and rule.poll == "{+selfLink}" and rule.message[1] == "errors"
+    assert named(read(operations("name", "done"))["things"], "create").long_running is None
