@@ -142,13 +142,6 @@ def test_places(ml):
     assert "serviceAccount" in ml.projects().getConfig(name=PARENT).execute()
 
 
-def test_unimplemented_says_why(ml):
-    with pytest.raises(HttpError) as caught:
-        ml.projects().locations().studies().list(parent=f"{PARENT}/locations/local").execute()
-    assert caught.value.status_code == 501
-    assert "Studies and trials" in caught.value.reason
-
-
 def test_a_client_without_a_token_is_turned_away(url):
     client = build("ml", "v1", http=httplib2.Http(), client_options={"api_endpoint": url})
     with client, pytest.raises(HttpError) as caught:

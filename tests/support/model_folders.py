@@ -47,6 +47,10 @@ class Predictor:
         sys.stdout.flush()
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def daemon(self):
+        import subprocess
+        return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True).pid
+
     def hang(self):
         while True:
             time.sleep(60)

@@ -138,6 +138,8 @@ PATHS: JsonObject = {
     "/tags": {"get": operation(record(tags={"type": "array", "items": TEXT}))},
     "/machines?__x=1&v=2": {"get": operation(ref("Machines"))},
     "/search": {"post": operation(ref("Hits"), body=ref("Search"))},
+    "/hits/remove": {"post": operation(ref("Hits"), body=record("id", id=TEXT, force={"type": "boolean"}))},
+    "/hits/change": {"post": operation(ref("Hits"), body=record("id", id=TEXT, note=TEXT))},
     "/names": {"get": operation({"type": "array", "items": TEXT})},
     "/files": {"get": {"responses": answer(TEXT, "text/csv")}},
 }
@@ -218,8 +220,12 @@ RESOURCES: JsonObject = {
                 response={"objectKey": "$.hits"},
             ),
             "all": method("/names", "get"),
+            "remove": method("/hits/remove", "post", config=NAIVE),
+            "change": method("/hits/change", "post", config=NAIVE),
         },
         select=["search", "all"],
+        delete=["remove"],
+        update=["change"],
     ),
     "names": resource("names", {"list": method("/names", "get")}, select=["list"]),
     "strange": resource(

@@ -25,6 +25,7 @@ from tablecloud.jobs.recovery import recover
 from tablecloud.jobs.scheduler import Scheduler
 from tablecloud.jobs.settings import ServiceSettings
 from tablecloud.jobs.store import Store
+from tablecloud.jobs.tuning.controller import Tuning
 
 
 @dataclass
@@ -231,6 +232,14 @@ class Bench:
             capacity=Capacity(cpus=4.0, memory_bytes=1000),
             bell=self.bell,
             clock=self.clock,
+            tuning=Tuning(
+                store=self.store,
+                executor=self.executor,
+                layout=LAYOUT,
+                journal=journal,
+                settings=self.settings,
+                clock=self.clock,
+            ),
         )
 
     def crash(self) -> None:

@@ -162,6 +162,35 @@ def test_a_select_by_post_asks_in_its_body(acme) -> None:
     assert [seen.target for seen in server.seen] == ["/names"]
 
 
+@pytest.mark.parametrize(
+    ("sql", "body"),
+    [
+        ("DELETE FROM acme.billing.hits WHERE id = 'h1' AND force = true", {"id": "h1", "force": True}),
+        ("UPDATE acme.billing.hits SET note = 'n' WHERE id = 'h1'", {"id": "h1", "note": "n"}),
+        ("EXEC acme.billing.hits.remove @id = 'h1'", {"id": "h1"}),
+        ('EXEC acme.billing.hits.remove @@json = \'{"id": "h1"}\'', {"id": "h1"}),
+    ],
+)
+def test_bodies_say_which_row_is_meant(acme, sql: str, body: object) -> None:
+    session, server = acme
+    session.execute(sql)
+    assert [json.loads(seen.body) for seen in server.seen] == [body]
+
+
+def test_a_body_without_what_it_must_say_is_not_sent(acme) -> None:
+    session, server = acme
+    with pytest.raises(MissingParameter, match="id"):
+        session.execute("EXEC acme.billing.hits.change @note = 'n'")
+    with pytest.raises(SqlError, match="id"):
+        session.execute("DELETE FROM acme.billing.hits WHERE force = true")
+    assert server.seen == []
+
+
+def test_show_methods_names_each_parameter_once(acme) -> None:
+    found = dict(row[:2] for row in rows(acme[0], "SHOW METHODS IN acme.billing.hits"))
+    assert found == {"search": "query", "all": "", "remove": "id", "change": "id"}
+
+
 def test_an_insert_lies_upon_the_methods_constants(acme) -> None:
     session, server = acme
     sql = (

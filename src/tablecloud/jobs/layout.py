@@ -21,6 +21,7 @@ from tablecloud.jobs import packages
 from tablecloud.jobs.machines import TIERS, Machine, machine
 from tablecloud.jobs.model import AttemptSpec, Job, ReplicaSpec
 from tablecloud.jobs.storage import Storage
+from tablecloud.jobs.tuning.spec import is_tuning, read_spec
 
 _INHERITED = re.compile(
     r"PATH|HOME|LANG|LC_\w+|TZ|USER|LOGNAME|TMPDIR|LD_LIBRARY_PATH|CUDA_\w+|NVIDIA_\w+|OMP_NUM_THREADS"
@@ -102,8 +103,6 @@ def unsupported(document: Mapping[str, Any]) -> str | None:
     if "predictionInput" in document:
         return "Batch prediction jobs are not run by this service yet."
     training = document.get("trainingInput", {})
-    if training.get("hyperparameters"):
-        return "Hyperparameter tuning is not run by this service yet."
     for role in ("master", "worker", "parameterServer", "evaluator"):
         if training.get(f"{role}Config", {}).get("imageUri"):
             return f"Custom containers are not run by this service yet ({role}Config.imageUri)."
@@ -122,9 +121,11 @@ def requirements(job: Job) -> Requirement:
         UnsupportedJob: this version does not run it.
     """
     machines = [replica.machine for replica in _replicas(job.document)]
+    # The trials of a tuning job that run at once are admitted together.
+    times = read_spec(job.document).parallel_trials if is_tuning(job.document) else 1
     return Requirement(
-        cpus=sum(machine.cpus for machine in machines),
-        memory_bytes=sum(machine.memory_bytes for machine in machines),
+        cpus=times * sum(machine.cpus for machine in machines),
+        memory_bytes=times * sum(machine.memory_bytes for machine in machines),
     )
 
 

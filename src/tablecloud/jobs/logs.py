@@ -191,16 +191,32 @@ def _parse(line: bytes, identity: str) -> LogEntry | None:
     """Return a supervisor's line as an entry; None where it is torn."""
     parts = line.split(b" ", 3)
     try:
-        at, severity, task, raw = float(parts[0]), _SEVERITIES[parts[1].decode()], parts[2].decode(), parts[3]
+        at, severity, source, raw = (
+            float(parts[0]),
+            _SEVERITIES[parts[1].decode()],
+            parts[2].decode(),
+            parts[3],
+        )
     except (ValueError, KeyError, IndexError):
         return None
+    # Lines that came from a trial of a tuning job say which, and where they were copied from.
+    task, _, origin = source.partition("#")
+    trial_id = origin.partition(".")[0] or None
     fields = _structured(raw)
     message = raw.decode("utf-8", "replace").removesuffix("\r")
     if fields is not None:
         message = str(fields.get("message", ""))
         said = str(fields.get("severity", "")).upper()
         severity = said if said in _LEVELS else severity
-    return LogEntry(at=at, severity=severity, task=task, message=message, fields=fields, insert_id=identity)
+    return LogEntry(
+        at=at,
+        severity=severity,
+        task=task,
+        message=message,
+        fields=fields,
+        trial_id=trial_id,
+        insert_id=identity,
+    )
 
 
 def _structured(raw: bytes) -> dict[str, Any] | None:

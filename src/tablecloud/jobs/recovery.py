@@ -12,6 +12,7 @@ import contextlib
 from tablecloud.errors import JobError
 from tablecloud.jobs.attempts import Attempts
 from tablecloud.jobs.store import Store
+from tablecloud.jobs.tuning.spec import is_tuning
 
 
 def recover(store: Store, attempts: Attempts) -> None:
@@ -25,6 +26,8 @@ def recover(store: Store, attempts: Attempts) -> None:
         JobError: the store cannot be read.
     """
     for job in store.active():
+        if is_tuning(job.document):
+            continue  # its own attempt is never started; its controller finds those of its trials
         # An executor that is out of order now is asked again by the scheduler; it must not prevent the start.
         with contextlib.suppress(JobError, OSError):
             attempts.adopt(job)

@@ -19,6 +19,8 @@ from tablecloud.jobs.executors.processes import WakePipe
 from tablecloud.jobs.journal import Journal
 from tablecloud.jobs.model import Job
 from tablecloud.jobs.store import Store
+from tablecloud.jobs.tuning.controller import Tuning
+from tablecloud.jobs.tuning.spec import is_tuning
 
 BUSY_SECONDS = 0.25
 """Between two looks at running attempts, where no wake-up comes first."""
@@ -42,6 +44,7 @@ class Scheduler:
     """Moves the jobs of one store; `step` is one pass and may be called by hand instead of `start`.
 
     Parameters:
+        tuning: drives the jobs that are many attempts; None where there are none.
         bell: wakes the loop; supervisors of attempts ring it as well.
     """
 
@@ -55,9 +58,11 @@ class Scheduler:
         capacity: Capacity,
         bell: WakePipe,
         clock: Clock,
+        tuning: Tuning | None = None,
     ) -> None:
         self._store = store
         self._attempts = attempts
+        self._tuning = tuning
         self._layout = layout
         self._journal = journal
         self._capacity = capacity
@@ -105,9 +110,9 @@ class Scheduler:
         for job in self._store.overdue(self._clock.now()):
             self._guard(job, self._attempts.expire)
         for job in self._store.active():
-            self._guard(job, self._attempts.tend)
+            self._guard(job, self._driver(job).tend)
         for job in self._store.unswept():
-            self._guard(job, self._attempts.sweep)
+            self._guard(job, self._driver(job).sweep)
         more = self._admit() if self._admitting else False
         active = self._store.active()
         if not active and not self._admitting:
@@ -138,8 +143,11 @@ class Scheduler:
         self._demands = {demand.uid: demand for demand in (*running, *queued)}  # forgets those that are over
         chosen = decide(queued, running, self._capacity, now)
         for job in self._attempts.claim([heads[demand.uid] for demand in chosen]):
-            self._guard(job, self._attempts.tend)
+            self._guard(job, self._driver(job).tend)
         return bool(heads) and len(chosen) == len(heads)
+
+    def _driver(self, job: Job) -> Attempts | Tuning:
+        return self._tuning if self._tuning is not None and is_tuning(job.document) else self._attempts
 
     def _demand(self, job: Job) -> Demand:
         known = self._demands.get(job.uid)

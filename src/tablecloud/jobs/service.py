@@ -28,6 +28,8 @@ from tablecloud.jobs.recovery import recover
 from tablecloud.jobs.scheduler import Scheduler, machine_capacity
 from tablecloud.jobs.settings import ServiceSettings
 from tablecloud.jobs.store import AlreadyFinished, JobExists, StaleRevision, Store, UnknownJob
+from tablecloud.jobs.studies.service import Studies
+from tablecloud.jobs.tuning.controller import Tuning
 
 __all__ = [
     "AlreadyFinished",
@@ -51,6 +53,7 @@ class _Parts:
     scheduler: Scheduler
     journal: Journal
     models: ModelService
+    studies: Studies
 
 
 class JobService:
@@ -217,6 +220,11 @@ class JobService:
         """
         return self._parts().store.set_policy(resource, document, expected_revision=expected_revision)
 
+    @property
+    def studies(self) -> Studies:
+        """The studies, whose trials clients run themselves."""
+        return self._parts().studies
+
     def project_number(self, project: str) -> int:
         """Return the number of a project: the digits themselves, else twelve digits derived from its id."""
         if project.isascii() and project.isdigit():
@@ -235,9 +243,18 @@ class JobService:
         settings = self._settings
         layout = self._layout or _layout_of(settings)
         journal = Journal(self._open_log or _logs_of(settings), self._clock)
+        executor = self._executor or _process_executor(settings)
         attempts = Attempts(
             store=store,
-            executor=self._executor or _process_executor(settings),
+            executor=executor,
+            layout=layout,
+            journal=journal,
+            settings=settings,
+            clock=self._clock,
+        )
+        tuning = Tuning(
+            store=store,
+            executor=executor,
             layout=layout,
             journal=journal,
             settings=settings,
@@ -252,6 +269,7 @@ class JobService:
             capacity=machine_capacity(settings.cpus, settings.memory_bytes),
             bell=bell,
             clock=self._clock,
+            tuning=tuning,
         )
         models = ModelService(
             store,
@@ -260,7 +278,15 @@ class JobService:
             offline=settings.offline,
             clock=self._clock,
         )
-        return _Parts(lock=lock, bell=bell, store=store, scheduler=scheduler, journal=journal, models=models)
+        return _Parts(
+            lock=lock,
+            bell=bell,
+            store=store,
+            scheduler=scheduler,
+            journal=journal,
+            models=models,
+            studies=Studies(store, self._clock),
+        )
 
 
 def _layout_of(settings: ServiceSettings) -> Layout:

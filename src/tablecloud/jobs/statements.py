@@ -101,6 +101,9 @@ SET_LABELS = """
 UPDATE jobs SET labels = :labels, labels_revision = labels_revision + 1, revision = revision + 1
 WHERE uid = :uid"""
 
+SET_OUTPUT = """
+UPDATE jobs SET output = :output, revision = revision + 1 WHERE uid = :uid AND end_time IS NULL"""
+
 INSERT_EVENT = """
 INSERT INTO job_events (job_uid, seq, from_state, to_state, reason, at, actor)
 SELECT :uid, coalesce(max(seq), 0) + 1, :from, :to, :reason, :at, :actor

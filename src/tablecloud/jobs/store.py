@@ -204,6 +204,16 @@ class Store:
             lambda connection: connection.execute(sql.FORGET_REF, {"uid": uid}).rowcount
         ).result()
 
+    def set_output(self, uid: str, output: dict[str, Any]) -> Job | None:
+        """Show what a job has done so far; None where it has ended."""
+        values = {"uid": uid, "output": to_json(output)}
+
+        def work(connection: sqlite3.Connection) -> Job | None:
+            changed = connection.execute(sql.SET_OUTPUT, values).rowcount
+            return known_job(connection, uid) if changed else None
+
+        return self._writer.submit(work).result()
+
     def cancel(self, project: str, job_id: str, *, actor: str, now: float) -> Job:
         """Cancel a job: at once where it is QUEUED, else as a request that the scheduler carries out.
 

@@ -78,8 +78,8 @@ def compose_request(
         # An endpoint that was configured speaks for the whole service.
         root_url = method.root_url
     root = expand_server(root_url, lambda name: places.get((Location.SERVER, name)))
-    if body is None:
-        body = body_of_arguments(method, arguments)
+    asked = body_of_arguments(method, arguments)
+    body = lay_upon(asked.decode(), body) if asked else body
     body = _transformed(lay_upon(method.body_rules.base, body), method)
     path = expand(method.path, lambda name: places.get((Location.PATH, name)))
     query = list(_query_pairs(method, values))

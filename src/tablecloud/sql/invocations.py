@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tablecloud.catalog.model import Method, Resource
+from tablecloud.catalog.model import Location, Method, Resource
 from tablecloud.errors import InvalidValue, MissingParameter, SqlError, UnknownColumn
 from tablecloud.sql.access import Example, choose_among, find_parameter, missing_parameter
 from tablecloud.sql.lexer import Token
@@ -95,6 +95,9 @@ def _embedded(value: Scalar) -> object:
 
 def _choose(statement: Invoke, resource: Resource, methods: Sequence[Method]) -> Method:
     given = {argument.name.value.casefold() for argument in statement.arguments}
+    if statement.payload is not None:
+        # What goes into the body is inside `@@json`, whose fields are checked by themselves.
+        given |= {p.name.casefold() for m in methods for p in m.parameters if p.location is Location.BODY}
     method = choose_among(methods, given)
     if method is not None:
         return method

@@ -162,7 +162,6 @@ def test_no_tier_is_basic() -> None:
     ("document", "reason"),
     [
         ({"predictionInput": {}}, "Batch prediction"),
-        ({"trainingInput": {"hyperparameters": {"goal": "MAXIMIZE"}}}, "Hyperparameter"),
         ({"trainingInput": {"workerConfig": {"imageUri": "x"}}}, "workerConfig.imageUri"),
         ({"trainingInput": {"scaleTier": "BASIC_TPU"}}, "BASIC_TPU"),
         ({"trainingInput": {"scaleTier": "CUSTOM", "masterType": "huge"}}, "huge"),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tablecloud.catalog.model import Form, Location, Method, Parameter, Resource, Verb
+from tablecloud.catalog.model import Column, Form, Location, Method, Parameter, Resource, Verb
 from tablecloud.catalog.readers.bodies import Body, body_of
 from tablecloud.catalog.readers.casing import to_snake
 from tablecloud.catalog.readers.composition import Rename, columns_of, find_rows
@@ -145,8 +145,7 @@ def _method(
         *server_parameters(servers or as_list(reading.document.get("servers"))),
     ]
     body = body_of(reading.pointers, operation, declared, reading.rename)
-    if serves[0] is Verb.SELECT:
-        parameters += body_parameters(body.fields)
+    parameters += body_parameters(_asked_in_body(body, serves))
     schema, media_type = _answer(reading.pointers, operation, response)
     rows = find_rows(reading.pointers, schema, as_text(response.get("objectKey")))
     protocol = as_text(as_node(reading.document.get("info")).get("x-protocol"))
@@ -176,6 +175,15 @@ def _method(
         form=_translation(configs) == "get_query_to_post_form_utf_8",
         unsupported=_unsupported(operation, response, body, media_type) or template.unsupported,
     )
+
+
+def _asked_in_body(body: Body, serves: list[Verb]) -> tuple[Column, ...]:
+    """Return the fields of a body that a WHERE gives: all where nothing is set, else the required ones."""
+    if Verb.SELECT in serves or Verb.DELETE in serves:
+        return body.fields
+    if Verb.UPDATE in serves or Verb.REPLACE in serves:
+        return tuple(field for field in body.fields if field.required)
+    return ()
 
 
 def _service_config(reading: _Reading) -> Node:

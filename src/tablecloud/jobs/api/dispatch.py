@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from tablecloud.errors import TablecloudError
-from tablecloud.jobs.api import iam, jobs, models, operations, places, predict, versions
+from tablecloud.jobs.api import iam, jobs, models, operations, places, predict, studies, versions
 from tablecloud.jobs.api.batch import PATHS, join_batch, split_batch
 from tablecloud.jobs.api.calls import Api, Call, HttpReply, HttpRequest
 from tablecloud.jobs.api.parameters import (
@@ -23,7 +23,6 @@ from tablecloud.jobs.api.parameters import (
 from tablecloud.jobs.api.principals import caller_of
 from tablecloud.jobs.api.replies import Style, error_reply, json_reply
 from tablecloud.jobs.api.routes import Route, match_route
-from tablecloud.jobs.api.unsupported import unimplemented
 from tablecloud.jobs.models.records import Refusal
 from tablecloud.jobs.store import AlreadyFinished, JobExists, StaleRevision, UnknownJob
 from tablecloud.jobs.wire.errors import ApiError, field_error, invalid
@@ -49,6 +48,20 @@ METHODS: dict[str, Method] = {
     "ml.projects.locations.list": places.list_locations,
     "ml.projects.locations.operations.get": operations.get_local_operation,
     "ml.projects.locations.operations.cancel": operations.cancel_local_operation,
+    "ml.projects.locations.studies.create": studies.create_study,
+    "ml.projects.locations.studies.get": studies.get_study,
+    "ml.projects.locations.studies.list": studies.list_studies,
+    "ml.projects.locations.studies.delete": studies.delete_study,
+    "ml.projects.locations.studies.trials.create": studies.create_trial,
+    "ml.projects.locations.studies.trials.get": studies.get_trial,
+    "ml.projects.locations.studies.trials.list": studies.list_trials,
+    "ml.projects.locations.studies.trials.delete": studies.delete_trial,
+    "ml.projects.locations.studies.trials.addMeasurement": studies.add_measurement,
+    "ml.projects.locations.studies.trials.complete": studies.complete_trial,
+    "ml.projects.locations.studies.trials.stop": studies.stop_trial,
+    "ml.projects.locations.studies.trials.suggest": studies.suggest_trials,
+    "ml.projects.locations.studies.trials.checkEarlyStoppingState": studies.check_early_stopping_state,
+    "ml.projects.locations.studies.trials.listOptimalTrials": studies.list_optimal_trials,
     "ml.projects.models.create": models.create_model,
     "ml.projects.models.get": models.get_model,
     "ml.projects.models.list": models.list_models,
@@ -67,7 +80,7 @@ METHODS: dict[str, Method] = {
     "ml.projects.operations.list": operations.list_operations,
     "ml.projects.operations.cancel": operations.cancel_operation,
 }
-"""What is served; every other method of the document answers UNIMPLEMENTED."""
+"""What is served: every method of the document; one that a later document adds answers UNIMPLEMENTED."""
 
 
 _STALE_ETAG = (
@@ -124,7 +137,8 @@ def _call(route: Route, names: dict[str, str], parameters: Parameters, body: byt
 async def _run(api: Api, call: Call) -> JsonObject | HttpReply:
     method = METHODS.get(call.method)
     if method is None:
-        raise unimplemented(call.method)
+        text = f"Method {call.method} is not implemented: this server does not offer it."
+        raise ApiError("UNIMPLEMENTED", text)
     return await method(api, call)
 
 

@@ -17,6 +17,7 @@ from tablecloud.jobs.api.permissions import require
 from tablecloud.jobs.api.training import check_training, scheduling_of
 from tablecloud.jobs.layout import unsupported
 from tablecloud.jobs.model import Job, NewJob
+from tablecloud.jobs.tuning.spec import is_tuning, read_spec, why_not_resumable
 from tablecloud.jobs.wire.errors import ApiError, field_error
 from tablecloud.jobs.wire.json_reader import decode_body, read_body, read_message
 from tablecloud.jobs.wire.masks import read_mask
@@ -37,6 +38,7 @@ async def create_job(api: Api, call: Call) -> JsonObject:
     body = read_body(_JOB, call.body, path="job")
     require(api, call, "ml.jobs.create")
     new = _new_job(call, body)
+    _check_resumed(api, new)
     job = await asyncio.wrap_future(api.service.create(new))
     return shown_job(api, job)
 
@@ -142,6 +144,27 @@ def check_empty_body(call: Call, name: str) -> None:
     read_message(_CANCEL, body)
     if stated not in (None, name):
         raise field_error("name", f"The body names '{str(stated)[:200]}', the URL {name}.")
+
+
+def _check_resumed(api: Api, new: NewJob) -> None:
+    """Refuse to go on with the trials of a job that has none, still runs, or searched something else.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT.
+    """
+    spec = read_spec(new.document) if is_tuning(new.document) else None
+    if spec is None or not spec.resumes:
+        return
+    previous = api.service.get(new.project, spec.resumes)
+    if previous is None or not is_tuning(previous.document):
+        reason = "there is no such hyperparameter tuning job in this project"
+    elif not previous.state.final:
+        reason = f"it has not ended; its state is {previous.state.value}"
+    else:
+        reason = why_not_resumable(spec, read_spec(previous.document)) or ""
+    if reason:
+        path = "training_input.hyperparameters.resume_previous_job_id"
+        raise field_error(path, f"The job '{spec.resumes[:140]}' cannot be resumed: {reason}.")
 
 
 def _new_job(call: Call, body: JsonObject) -> NewJob:

@@ -17,6 +17,7 @@ from tablecloud.jobs.api.models import list_reply, shown_operation
 from tablecloud.jobs.api.paging import page_of, page_of_jobs
 from tablecloud.jobs.api.parameters import boolean_parameter
 from tablecloud.jobs.api.permissions import require
+from tablecloud.jobs.api.studies import find_operation
 from tablecloud.jobs.model import Job
 from tablecloud.jobs.models.records import Operation
 from tablecloud.jobs.store import AlreadyFinished
@@ -76,24 +77,29 @@ async def cancel_operation(api: Api, call: Call) -> JsonObject:
 
 
 async def get_local_operation(api: Api, call: Call) -> JsonObject:
-    """Answer NOT_FOUND: operations of locations come from studies only, which this server does not offer.
+    """Return an operation of a study; those are all that locations have.
 
     Raises:
         ApiError: PERMISSION_DENIED, NOT_FOUND.
     """
     require(api, call, "ml.operations.get")
-    raise _no_such_operation()
+    found = await find_operation(api, call)
+    if found is None:
+        raise _no_such_operation()
+    return found
 
 
 async def cancel_local_operation(api: Api, call: Call) -> JsonObject:
-    """Answer NOT_FOUND, as `get_local_operation` does.
+    """Do nothing: an operation of a study is finished when it is first shown.
 
     Raises:
         ApiError: INVALID_ARGUMENT, PERMISSION_DENIED, NOT_FOUND.
     """
     check_empty_body(call, _name(call))
     require(api, call, "ml.operations.cancel")
-    raise _no_such_operation()
+    if await find_operation(api, call) is None:
+        raise _no_such_operation()
+    return {}
 
 
 def _name(call: Call) -> str:

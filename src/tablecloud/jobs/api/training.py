@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tablecloud.jobs.tuning.parameters import BadParameter
+from tablecloud.jobs.tuning.spec import is_tuning, read_spec
 from tablecloud.jobs.wire.errors import ApiError, field_error
 from tablecloud.jobs.wire.schemas import JsonObject, snake_case
 from tablecloud.jobs.wire.times import NANOS, parse_duration
@@ -39,6 +41,7 @@ def check_training(training: JsonObject) -> None:
     _check_machines(training)
     _check_containers(training)
     _check_scheduling(training.get("scheduling", {}))
+    _check_tuning(training)
     _check_rest(training)
 
 
@@ -190,6 +193,15 @@ def _check_scheduling(scheduling: JsonObject) -> None:
         raise _refuse(
             "scheduling.maxWaitTime", f"The maximum wait time must be {MIN_WAIT_SECONDS:.0f}s or more."
         )
+
+
+def _check_tuning(training: JsonObject) -> None:
+    if not is_tuning({"trainingInput": training}):
+        return
+    try:
+        read_spec({"trainingInput": training})
+    except BadParameter as error:
+        raise field_error(f"training_input.hyperparameters.{error.field}", error.message) from None
 
 
 def _check_rest(training: JsonObject) -> None:

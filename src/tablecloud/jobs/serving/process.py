@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import select
 import signal
 import subprocess
@@ -21,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import tablecloud
-from tablecloud.errors import JobError
+from tablecloud.errors import ExecutorError, JobError
+from tablecloud.jobs.executors.processes import sweep
+from tablecloud.jobs.executors.shim import folder as files
 from tablecloud.jobs.serving.worker import LENGTH
 
 # The service's code comes last on the path, so that a model's own packages win over what lies beside it.
@@ -79,13 +82,14 @@ class WorkerProcess:
     def __init__(self, source: ModelSource, *, extra: Mapping[str, str] | None = None) -> None:
         self.source = source
         environment = {name: text for name, text in os.environ.items() if _INHERITED.fullmatch(name)}
+        mark = f"worker-{secrets.token_hex(8)}"
         try:
             self._process = subprocess.Popen(
                 [source.python, "-P", "-c", _BOOT, str(Path(tablecloud.__file__).parents[1])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={**environment, "PYTHONUNBUFFERED": "1", **(extra or {})},
+                env={**environment, "PYTHONUNBUFFERED": "1", **(extra or {}), files.ATTEMPT_VARIABLE: mark},
                 cwd=source.model_dir,
                 start_new_session=True,
                 bufsize=0,
@@ -93,6 +97,7 @@ class WorkerProcess:
         except OSError as error:
             raise WorkerLost(f"A worker process cannot be started: {error.strerror}.") from error
         self._ended = threading.Lock()
+        self._mark = mark
         self._tail = b""
         self._drain = threading.Thread(target=self._keep_tail, name="worker-stderr", daemon=True)
         self._drain.start()
@@ -162,8 +167,11 @@ class WorkerProcess:
                 self._process.wait()
 
     def close(self) -> None:
-        """End the process and give back what it held; not while another thread asks."""
+        """End the process and all it has started; not while another thread asks. Safe to call twice."""
         self.kill()
+        # What left the group still carries the mark. One that will not die is not worth a failed request.
+        with contextlib.suppress(ExecutorError):
+            sweep(self._mark)
         self._drain.join(1.0)
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:

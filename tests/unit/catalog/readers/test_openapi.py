@@ -142,6 +142,8 @@ def test_a_select_by_post_takes_the_bodys_fields_as_parameters(billing) -> None:
         "NextToken": Location.BODY,
     }
     assert search.required == ("query",)
+    assert named(billing["hits"], "remove").required == ("id",)
+    assert [p.name for p in named(billing["hits"], "change").parameters][:1] == ["id"]
     assert not [p for p in named(billing["invoices"], "create").parameters if p.location is Location.BODY]
 
 
@@ -208,7 +210,7 @@ def test_every_method_of_the_test_document_is_read_once(billing) -> None:
     assert sum(len(r.methods) for r in billing.values()) == sum(
         len(r.get("methods", {})) for r in RESOURCES.values()
     )
-    assert len(PATHS) == 10
+    assert len(PATHS) == 12
 
 
 @pytest.mark.parametrize("text", [b"- a\n- b\n", b"a: [", b"\xff\xfe\x00"])

@@ -60,7 +60,6 @@ def test_no_input_worth_the_name(bench, inputs):
     ("body", "word"),
     [
         ({"predictionInput": {"uri": "gs://m"}}, "prediction"),
-        ({"trainingInput": {**TRAINING, "hyperparameters": {"maxTrials": 2}}}, "yperparameter"),
     ],
 )
 def test_what_is_not_offered_says_so(bench, body, word):

@@ -87,6 +87,13 @@ def test_explain(served):
     assert refused[1] == "FAILED_PRECONDITION"
 
 
+def test_other_ways_to_explain(served):
+    config = {"explanationConfig": {"xraiAttribution": {"numIntegralSteps": 2}}}
+    served.create_version("xrai", deploymentUri="gs://models/sklearn", **config)
+    path = f"{PARENT}/models/m/versions/xrai:explain"
+    assert served.refusal("POST", path, {"instances": []})[:2] == (501, "UNIMPLEMENTED")
+
+
 def test_who_may_predict(served):
     path, body = f"{PARENT}/{V}:predict", {"instances": []}
     people = local_principals("t")

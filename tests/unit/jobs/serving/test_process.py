@@ -1,5 +1,6 @@
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -96,6 +97,14 @@ def test_silence_ends_the_process(loaded):
         os.kill(pid, 0)
 
 
+def test_what_left_the_group_ends_too(loaded):
+    [pid] = loaded.predict(["daemon"], timeout=10)
+    handle = os.pidfd_open(pid)
+    loaded.close()
+    assert select.select([handle], [], [], 20)[0], "the daemon lives on"
+    os.close(handle)
+
+
 def test_kill_from_another_thread_ends_a_load(routine, tmp_path):
     worker = routine("Hangs")
     marker = tmp_path / "model" / "loading"
@@ -124,6 +133,26 @@ def test_kill_from_another_thread_ends_a_load(routine, tmp_path):
 def test_routines_of_the_wrong_shape(routine, name, said):
     with pytest.raises(ModelError, match=said):
         routine(name).load(timeout=60)
+
+
+def explained(worker, instances):
+    order = {"op": "explain", "request": {"instances": instances}, "plan": {"paths": 2}}
+    return json.loads(worker.ask(json.dumps(order).encode(), timeout=10))["explanations"]
+
+
+def test_explain_by_the_metadata_beside_the_model(loaded, tmp_path):
+    path = tmp_path / "model" / "explanation_metadata.json"
+    path.write_text(
+        json.dumps(
+            {"inputs": {"x": {"input_baselines": [[1, 1]]}}, "outputs": {"total": {}}, "framework": "?"}
+        )
+    )
+    [found] = explained(loaded, [[2, 5]])[0]["attributions_by_label"]
+    assert found["attributions"] == {"x": pytest.approx([3, 12])}
+    assert (found["baseline_score"], found["output_name"]) == (6, "total")
+    path.write_text('{"inputs": [1]}')
+    with pytest.raises(ModelError, match=r"explanation_metadata.json cannot be read"):
+        explained(loaded, [[2, 5]])
 
 
 def test_the_servers_secrets_stay_out(loaded, monkeypatch, routine):
@@ -155,8 +184,6 @@ sys.stdin.read()
     handle = os.pidfd_open(pid)
     server.kill()
     server.wait()
-    import select
-
     assert select.select([handle], [], [], 20)[0], "the worker lives on"
     os.close(handle)
     server.stdin.close()
