@@ -204,11 +204,16 @@ def _algorithm(configs: tuple[Node, ...], key: str) -> str:
 
 
 def _distinct(parameters: list[Parameter]) -> tuple[Parameter, ...]:
-    """Keep the first of parameters of one name: path, query, header, body, server."""
+    """Keep the first of parameters of one name, in the order path, query, header, body, server.
+
+    A variable of the address holds against a field of the body: without it there is nowhere to send the call.
+    """
     order = (Location.PATH, Location.QUERY, Location.HEADER, Location.BODY, Location.SERVER)
+    of_server = {p.name.lower() for p in parameters if p.location is Location.SERVER}
     found: dict[str, Parameter] = {}
     for parameter in sorted(parameters, key=lambda p: order.index(p.location)):
-        found.setdefault(parameter.name.lower(), parameter)
+        if parameter.location is not Location.BODY or parameter.name.lower() not in of_server:
+            found.setdefault(parameter.name.lower(), parameter)
     return tuple(found.values())
 
 
