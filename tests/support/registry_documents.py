@@ -232,7 +232,7 @@ RESOURCES: JsonObject = {
     "strange": resource(
         "strange",
         {
-            "list": method("/people", "get", response=_template("{{ . }}")),
+            "list": method("/people", "get", response=_template("{{ . }}", "starlark_v1")),
             "get": method("/files", "get", response={"mediaType": "text/csv"}),
         },
         select=["list", "get"],

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from tablecloud.catalog.xml_shapes import XmlBody
 from tablecloud.sqltypes import SqlType
 
 
@@ -63,6 +64,8 @@ class Parameter(Struct, frozen=True, array_like=True, omit_defaults=True):
     """What joins the items of a repeated parameter to one value; empty repeats the key."""
     variable: str = ""
     """Environment variable that gives a server variable its value where the statement does not."""
+    spread: bool = False
+    """Whether a JSON value becomes several parameters: `Filter.1.Name`, `Filter.1.Value.1`."""
 
 
 class Column(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -158,6 +161,18 @@ class Reshape(StrEnum):
     """The same for a response that is one row."""
 
 
+class Transform(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """What a document has done to a text before it is sent, or before its rows are read."""
+
+    kind: str
+    """As documents name it: `golang_template_json_v0.3.0`."""
+    template: str = ""
+    protocol: str = ""
+    """The service's protocol, `info.x-protocol`."""
+    elements: dict[str, str] = {}
+    """Property of a row -> its element in XML, where that has another name."""
+
+
 class BodyRules(Struct, frozen=True, array_like=True, omit_defaults=True):
     """How a request body is made beside its fields."""
 
@@ -166,6 +181,10 @@ class BodyRules(Struct, frozen=True, array_like=True, omit_defaults=True):
     """JSON object that the user's fields are laid upon; empty for none."""
     bare_names: bool = False
     """Whether SHOW and DESCRIBE name the fields without `data__`."""
+    transform: Transform | None = None
+    """What makes the text that is sent from the JSON body."""
+    xml: XmlBody | None = None
+    """How it goes out, where it goes out as XML."""
 
 
 class Method(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -207,6 +226,10 @@ class Method(Struct, frozen=True, array_like=True, omit_defaults=True):
     root_url: str = ""
     """Where this method is served, in place of the resource's `root_url`."""
     reshape: Reshape | None = None
+    transform: Transform | None = None
+    """What makes JSON with the rows from a response; in place of `reshape`."""
+    form: bool = False
+    """Whether the query goes as the form of a POST."""
     unsupported: str = ""
     """Why this version cannot call it, as the end of a sentence; empty where it can."""
 
@@ -218,7 +241,7 @@ class Method(Struct, frozen=True, array_like=True, omit_defaults=True):
     @property
     def read_only(self) -> bool:
         """Whether sending it twice does no harm: a GET, a HEAD, or what SELECT calls, even by POST."""
-        return self.http in ("GET", "HEAD") or self.verb is Verb.SELECT
+        return (self.http in ("GET", "HEAD") and not self.form) or self.verb is Verb.SELECT
 
     @property
     def is_query(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 import msgspec
@@ -13,8 +14,8 @@ from tablecloud.errors import RemoteRefused, RemoteUnavailable
 from tablecloud.rest.body import Scalar
 from tablecloud.rest.continuation import Continuation, continuation, set_query
 from tablecloud.rest.messages import Conversation, Emit, Page, Request, Response
-from tablecloud.rest.request import build_request, scalar_text
-from tablecloud.rest.reshape import reshaped
+from tablecloud.rest.request import as_sent, compose_request, scalar_text
+from tablecloud.rest.reshape import shaped
 from tablecloud.rest.retry import RetryPolicy, attempt
 
 # Far enough from either end for any token in use; a longer one is found by decoding.
@@ -37,8 +38,9 @@ def read_pages(
     Raises:
         RemoteError: a page could not be had; what was emitted before stays good.
         MissingParameter, InvalidValue: see `build_request`.
+        TransformError: what the document prescribes does not fit a response.
     """
-    request = build_request(resource, method, arguments, body, root_url=root_url)
+    request = compose_request(resource, method, arguments, body, root_url=root_url)
     shown = {p.name: scalar_text(arguments.get(p.name)) for p in method.parameters if p.name in arguments}
     paging = _paging_of(method)
     if paging is not None and _token_bound(method, paging, shown):
@@ -46,8 +48,10 @@ def read_pages(
     seen: set[str] = set()
     current, number = request, 1
     while True:
-        response = yield from attempt(current, policy)
-        body = reshaped(response.body, method.reshape)
+        response = yield from attempt(as_sent(current, method), policy)
+        body = shaped(response.body, method)
+        if method.transform is not None:
+            response = replace(response, body=body)
         yield Emit(Page(body=body, arguments=shown, number=number))
         following = _following(response, paging, request) if paging else None
         if following is None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import msgspec
 
 from tablecloud.catalog.model import Location, Method, Parameter, Resource
+from tablecloud.catalog.xml_shapes import XmlBody
 from tablecloud.errors import InvalidValue, NotSupported
 from tablecloud.rest.body import Scalar, body_of_arguments, lay_upon
 from tablecloud.rest.messages import Request, Signing
@@ -22,6 +24,37 @@ def build_request(
 ) -> Request:
     """Return the request that carries out one call, complete but for credentials.
 
+    Parameters, Raises: see `compose_request`.
+    """
+    return as_sent(compose_request(resource, method, arguments, body, root_url=root_url), method)
+
+
+def as_sent(request: Request, method: Method) -> Request:
+    """Return a request in the form in which the service takes it, the last step of all.
+
+    Raises:
+        TransformError: it has a body already, and its query should become one.
+    """
+    if not method.form:
+        return request
+    from tablecloud.rest.transform.flatten import query_to_form
+
+    form = query_to_form(request.url, request.body or b"")
+    headers = [pair for pair in request.headers if pair[0].lower() != "content-type"]
+    return replace(
+        request,
+        http="POST",
+        url=form.url,
+        body=form.body,
+        headers=(*headers, ("Content-Type", form.content_type)),
+    )
+
+
+def compose_request(
+    resource: Resource, method: Method, arguments: Mapping[str, Scalar], body: bytes | None, *, root_url: str
+) -> Request:
+    """Return the request of one call, its query not yet made a form: the next page's is made from it.
+
     Parameters:
         arguments: values by the parameter's SQL name; None means not given.
             A repeated parameter takes a JSON array.
@@ -32,6 +65,7 @@ def build_request(
         MissingParameter: a path parameter has no value.
         InvalidValue: a path value is empty or a dot segment, or a header value holds a line break.
         NotSupported: the method needs something that this version does not have.
+        TransformError: the document's template does not fit the body.
     """
     if method.unsupported:
         raise NotSupported(
@@ -46,7 +80,7 @@ def build_request(
     root = expand_server(root_url, lambda name: places.get((Location.SERVER, name)))
     asked = body_of_arguments(method, arguments)
     body = lay_upon(asked.decode(), body) if asked else body
-    body = lay_upon(method.body_rules.base, body)
+    body = _transformed(lay_upon(method.body_rules.base, body), method)
     path = expand(method.path, lambda name: places.get((Location.PATH, name)))
     query = list(_query_pairs(method, values))
     query += [(quote_query(key), quote_query(value)) for key, value in resource.standing.items()]
@@ -64,6 +98,22 @@ def build_request(
         repeatable=method.read_only,
         secrets=tuple(value for key, value in query if key in _SECRET_QUERY),
     )
+
+
+def _transformed(body: bytes | None, method: Method) -> bytes | None:
+    """Return the text that goes out for the JSON body: what the document's template makes of it, or XML."""
+    rules = method.body_rules
+    if body is None or (rules.transform is None and rules.xml is None):
+        return body
+    if rules.transform is not None:
+        from tablecloud.rest.transform.response import apply_request_transform
+
+        return apply_request_transform(rules.transform.kind, rules.transform.template, body)
+    from tablecloud.rest.transform.xmlbody import xml_body
+
+    rule, fields = rules.xml or XmlBody(), msgspec.json.decode(body, type=dict[str, object])
+    # Without a field there is no element to send: a bucket is created without a configuration.
+    return xml_body(fields, rule) if fields or rule.root else None
 
 
 def _signing(resource: Resource, places: Mapping[tuple[Location, str], str | None]) -> Signing | None:
@@ -103,8 +153,17 @@ def _query_pairs(method: Method, values: Mapping[str, str | None]) -> Iterator[t
     for parameter in method.parameters:
         value = values[parameter.name]
         if parameter.location is Location.QUERY and value is not None:
-            for one in _repeated(parameter, value):
-                yield quote_query(parameter.wire), quote_query(one)
+            for key, one in _spread(parameter, value):
+                yield quote_query(key), quote_query(one)
+
+
+def _spread(parameter: Parameter, value: str) -> Iterable[tuple[str, str]]:
+    """Return the keys and values that one parameter is sent as."""
+    if parameter.spread:
+        from tablecloud.rest.transform.flatten import flatten_canonical
+
+        return flatten_canonical(parameter.wire, value)
+    return [(parameter.wire, one) for one in _repeated(parameter, value)]
 
 
 def _repeated(parameter: Parameter, value: str) -> list[str]:

@@ -22,13 +22,14 @@ def test_a_list_is_flattened_and_keeps_its_link() -> None:
         "id": "1",
         "big": 12345678901234567890,
         "properties": rows[0]["properties"],
+        "_flattened": True,
     }
     assert [row["id"] for row in found["value"]] == ["1", "2", "3"]
 
 
 def test_one_row_is_flattened() -> None:
     found = json.loads(reshaped(b'{"name":"n","properties":{"a":[1]}}', Reshape.FLATTEN_ONE))
-    assert found == {"name": "n", "a": [1], "properties": {"a": [1]}}
+    assert found == {"name": "n", "a": [1], "properties": {"a": [1]}, "_flattened": True}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"value": {}}'])

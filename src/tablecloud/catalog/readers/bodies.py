@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 import msgspec
 
-from tablecloud.catalog.model import BodyRules, Column
+from tablecloud.catalog.model import BodyRules, Column, Transform
 from tablecloud.catalog.readers.composition import Rename, column_of, properties_of, required_of
 from tablecloud.catalog.readers.refs import Node, Pointers, as_list, as_node, as_text
+from tablecloud.catalog.readers.templates import is_known
+from tablecloud.catalog.readers.xml_bodies import xml_body_of
+from tablecloud.catalog.xml_shapes import XmlBody
 
 _PLAIN = BodyRules()
 _PREFERRED = ("application/json", "application/xml", "application/octet-stream")
+_XML = re.compile(r"(application|text)/xml")
 _JSON = re.compile(r"application/\S*json\S*|\*/\*")
 
 
@@ -49,6 +53,8 @@ def body_of(pointers: Pointers, operation: Node, method: Node, rename: Rename) -
     schema = as_node(request.get("schema_override")) or as_node(
         as_node(content.get(media_type)).get("schema")
     )
+    is_xml = _XML.fullmatch(str(media_type)) is not None
+    xml = xml_body_of(pointers, schema, request) if is_xml else None
     naming = as_text(as_node(as_node(method.get("config")).get("requestBodyTranslate")).get("algorithm"))
     within = naming.partition("naive_")[2]
     required = required_of(pointers, schema) | {str(name) for name in as_list(request.get("required"))}
@@ -61,8 +67,10 @@ def body_of(pointers: Pointers, operation: Node, method: Node, rename: Rename) -
             media_type=str(media_type),
             base=base,
             bare_names=naming.startswith("naive"),
+            transform=_transform(request),
+            xml=xml,
         ),
-        unsupported=_unsupported(request, str(media_type), within),
+        unsupported=_unsupported(request, str(media_type), within, xml),
     )
 
 
@@ -88,9 +96,18 @@ def _json_object(text: str) -> str:
         return ""
 
 
-def _unsupported(request: Node, media_type: str, within: str) -> str:
-    if request.get("transform"):
-        return "its body needs a template language"
+def _transform(request: Node) -> Transform | None:
+    declared = as_node(request.get("transform"))
+    kind = as_text(declared.get("type"))
+    return Transform(kind, as_text(declared.get("body"))) if kind else None
+
+
+def _unsupported(request: Node, media_type: str, within: str, xml: XmlBody | None) -> str:
     if within:
         return f"its body wraps {within} as text"
+    kind = as_text(as_node(request.get("transform")).get("type"))
+    if kind:
+        return "" if is_known(kind) else f"its body needs the template language {kind}"
+    if _XML.fullmatch(media_type):
+        return "" if xml else f"it takes a body of {media_type}, whose root the document does not name"
     return "" if _JSON.fullmatch(media_type.partition(";")[0].strip()) else f"it takes a body of {media_type}"

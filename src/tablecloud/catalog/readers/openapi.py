@@ -25,6 +25,7 @@ from tablecloud.catalog.readers.parameters import (
 from tablecloud.catalog.readers.refs import Node, Pointers, as_list, as_node, as_text, ref_name
 from tablecloud.catalog.readers.templates import template_of
 from tablecloud.catalog.readers.waiting import Waiting
+from tablecloud.catalog.readers.xml_bodies import element_names
 
 _VERBS = {
     "select": Verb.SELECT,
@@ -140,14 +141,15 @@ def _method(
     own = as_node(declared.get("config"))
     configs = (own, as_node(of_resource.get("config")), _service_config(reading), *reading.place.configs)
     parameters = [
-        *parameters_of(reading.pointers, item, operation, path, reading.rename),
+        *parameters_of(reading.pointers, item, operation, path, reading.rename, spread=_spreads(configs)),
         *server_parameters(servers or as_list(reading.document.get("servers"))),
     ]
     body = body_of(reading.pointers, operation, declared, reading.rename)
     parameters += body_parameters(_asked_in_body(body, serves))
     schema, media_type = _answer(reading.pointers, operation, response)
     rows = find_rows(reading.pointers, schema, as_text(response.get("objectKey")))
-    template = template_of(response)
+    protocol = as_text(as_node(reading.document.get("info")).get("x-protocol"))
+    template = template_of(response, protocol, element_names(reading.pointers, rows.schema))
     columns = columns_of(reading.pointers, rows.schema, reading.rename) if schema else ()
     items, columns = template.place(rows.items, columns)
     return Method(
@@ -169,7 +171,9 @@ def _method(
         accept=as_text(response.get("mediaType")) if response.get("mediaType") != "string" else "",
         root_url=root_of(servers) if servers else "",
         reshape=template.reshape,
-        unsupported=_unsupported(operation, configs, response, body, media_type) or template.unsupported,
+        transform=template.transform,
+        form=_translation(configs) == "get_query_to_post_form_utf_8",
+        unsupported=_unsupported(operation, response, body, media_type) or template.unsupported,
     )
 
 
@@ -187,14 +191,16 @@ def _service_config(reading: _Reading) -> Node:
 
 
 def _translation(configs: tuple[Node, ...]) -> str:
-    return next(
-        (
-            as_text(as_node(c["requestTranslate"]).get("algorithm"))
-            for c in configs
-            if "requestTranslate" in c
-        ),
-        "",
-    )
+    return _algorithm(configs, "requestTranslate")
+
+
+def _spreads(configs: tuple[Node, ...]) -> bool:
+    return _algorithm(configs, "queryParamTranspose") == "AWSCanonical"
+
+
+def _algorithm(configs: tuple[Node, ...], key: str) -> str:
+    """Return what the nearest level that speaks of it says."""
+    return next((as_text(as_node(c[key]).get("algorithm")) for c in configs if key in c), "")
 
 
 def _distinct(parameters: list[Parameter]) -> tuple[Parameter, ...]:
@@ -227,16 +233,12 @@ def _best_content(content: Node) -> tuple[Node, str]:
     return as_node(as_node(content.get(media_type)).get("schema")), str(media_type)
 
 
-def _unsupported(
-    operation: Node, configs: tuple[Node, ...], response: Node, body: Body, media_type: str
-) -> str:
+def _unsupported(operation: Node, response: Node, body: Body, media_type: str) -> str:
     """Say why a method cannot be called; empty where it can."""
     if not operation:
         return "the document does not have its operation"
     if "x-stackQL-graphQL" in operation:
         return "it is a GraphQL query"
-    if _translation(configs) == "get_query_to_post_form_utf_8":
-        return "it sends its query as a form"
     if as_text(response.get("objectKey")).startswith("/"):
         return "its rows are found by XPath"
     if body.unsupported:

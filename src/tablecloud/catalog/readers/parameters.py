@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import msgspec
+
 from tablecloud.catalog.model import Column, Location, Parameter
 from tablecloud.catalog.readers.composition import Rename, kind_of
 from tablecloud.catalog.readers.refs import Node, Pointers, as_list, as_node, as_text
@@ -17,13 +19,14 @@ _SCALARS = ("integer", "number", "boolean", "string")
 
 
 def parameters_of(
-    pointers: Pointers, item: Node, operation: Node, path: str, rename: Rename
+    pointers: Pointers, item: Node, operation: Node, path: str, rename: Rename, *, spread: bool = False
 ) -> Iterator[Parameter]:
     """Yield the parameters of an operation and of its path item; the operation's own come first and hold.
 
     Parameters:
         path: the path's template; a variable of it that nobody declares is a required parameter.
         rename: name on the wire -> what SQL calls it.
+        spread: lists and objects of the query become several parameters.
     """
     seen: set[tuple[str, str]] = set()
     for reference in (*as_list(operation.get("parameters")), *as_list(item.get("parameters"))):
@@ -31,7 +34,10 @@ def parameters_of(
         name, place = as_text(declared.get("name")), as_text(declared.get("in"))
         if name and place in _LOCATIONS and (name, place) not in seen:
             seen.add((name, place))
-            yield _parameter(pointers, declared, name, _LOCATIONS[place], rename)
+            parameter = _parameter(pointers, declared, name, _LOCATIONS[place], rename)
+            structured = kind_of(pointers, declared.get("schema")) in ("array", "object")
+            spreads = spread and structured and place == "query"
+            yield msgspec.structs.replace(parameter, spread=True) if spreads else parameter
     for name in dict.fromkeys(_VARIABLE.findall(path)):
         if (name, "path") not in seen:
             yield Parameter(name=rename(name), wire=name, location=Location.PATH, required=True)

@@ -1,8 +1,9 @@
-"""Response templates that are recognised by their text, and what each comes to; no template is ever run.
+"""Response templates: those that are recognised by their text, and what each comes to. None is run here.
 
 A few forms are nearly all of the registry's templates. Two lift the members of `properties` into the row and
-are done to each response; the others only say where the rows are, so the rows are read from there. Every
-other template makes its method unsupported, because rows that are not reshaped would be wrong rows.
+are done to each response; others only say where the rows are, so the rows are read from there. The rest are
+kept as they are, for `rest.transform` to run. One of a type that is not known makes its method unsupported,
+because rows that are not transformed would be wrong rows.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from hashlib import sha256
 
 import msgspec
 
-from tablecloud.catalog.model import Column, Reshape
+from tablecloud.catalog.model import Column, Reshape, Transform
 from tablecloud.catalog.readers.refs import Node, as_node, as_text
 
 _FLATTENING = {
@@ -21,6 +22,11 @@ _FLATTENING = {
     "b0aa57b2ea8803de": Reshape.FLATTEN_ONE,
 }
 """`digest` of the text -> what it does."""
+
+_KNOWN = re.compile(
+    r"golang_template_(json_|text_)?v0\.[13]\.0|golang_template_mxj_v0\.[123]\.0|schema_driven_xml_v0\.1\.0"
+)
+"""Types that can be run; tests hold this to what `rest.transform` knows."""
 
 _WRAPPED = re.compile(
     r'\{\{- \$wrapped := printf "\{\\"(?P<key>[^"\\]+)\\":%s\}" \. -\}\}\s*\{\{- \$wrapped -\}\}'
@@ -55,6 +61,8 @@ class Template:
     """Path of a list in the response whose elements are rows of one column."""
     column: str = ""
     """What that column is called."""
+    transform: Transform | None = None
+    """What is to be run on each response."""
     unsupported: str = ""
     """Why it cannot be done; empty where it can."""
 
@@ -69,10 +77,12 @@ class Template:
 _Place = tuple[tuple[str, ...], tuple[Column, ...]]
 
 
-def template_of(response: Node) -> Template:
+def template_of(response: Node, protocol: str, elements: dict[str, str]) -> Template:
     """Return what is done to the responses of a method.
 
     Parameters:
+        protocol: the document's `info.x-protocol`.
+        elements: properties of a row that are called otherwise in XML.
         response: the method's `response` block. Without `overrideMediaType` its template does not apply.
     """
     transform = as_node(response.get("transform"))
@@ -89,7 +99,15 @@ def template_of(response: Node) -> Template:
         found = form.fullmatch(text)
         if found:
             return Template(values=(found["rows"],) if found["rows"] else (), column=found["column"])
-    return Template(unsupported=f"its answers need the template language {as_text(transform.get('type'))}")
+    kind = as_text(transform.get("type"))
+    if not is_known(kind):
+        return Template(unsupported=f"its answers need the template language {kind}")
+    return Template(transform=Transform(kind, as_text(transform.get("body")), protocol, elements))
+
+
+def is_known(kind: str) -> bool:
+    """Tell whether a type of transform can be run."""
+    return _KNOWN.fullmatch(kind) is not None
 
 
 def digest(text: str) -> str:

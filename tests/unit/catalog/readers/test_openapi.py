@@ -164,7 +164,7 @@ def test_templates_that_flatten(billing) -> None:
 
 def test_what_cannot_be_called_says_why(billing) -> None:
     assert [m.unsupported for m in billing["strange"].methods] == [
-        "its answers need the template language golang_template_json_v0.3.0",
+        "its answers need the template language starlark_v1",
         "it answers with text/csv",
     ]
     missing = {"x": {"methods": {"list": method("/nowhere", "get")}}}
