@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tablecloud.rest.wire import TransportSettings
-from tablecloud.session import LocalService, Runtime, RuntimeSettings, Session
+from tablecloud.session import LOCAL, LocalService, Runtime, RuntimeSettings, Session
 
 if TYPE_CHECKING:
     from tablecloud.auth.spec import AuthSpec
     from tablecloud.rest.messages import Progress
 
 DEFAULT_ROOT = "~/.tablecloud"
+DEFAULT_ENDPOINTS: Mapping[str, str] = {"google.ml": LOCAL}
+"""Google has switched its ml service off, so ours stands in for it."""
 
 
 def connect(
@@ -33,7 +35,8 @@ def connect(
     Parameters:
         root: the application root; None means `TABLECLOUD_ROOT`, else `~/.tablecloud`.
         provider: what table names without one mean.
-        endpoints: service (`google.ml`) -> root URL; `google.ml` means this machine's service unless given.
+        endpoints: service (`google.ml`) -> root URL, or `local` for this machine's service, which
+            `google.ml` means unless given.
         auth: JSON or YAML, provider -> kind of credential, as the command line's `--auth` takes it.
         on_error: `partial`, `strict` or `ignore`.
         dry_run: show the requests of each statement and send nothing.
@@ -44,7 +47,7 @@ def connect(
     folder = Path(root or os.environ.get("TABLECLOUD_ROOT") or DEFAULT_ROOT).expanduser().absolute()
     settings = RuntimeSettings(
         approot=folder,
-        endpoints=dict(endpoints or {}),
+        endpoints={**DEFAULT_ENDPOINTS, **(endpoints or {})},
         embedded=embedded_services(folder),
         auth=_specs(auth),
         transport=transport or TransportSettings(),
@@ -75,7 +78,8 @@ def embedded_services(
         endpoint = ensure_running(root / "ml", progress=progress)
         return LocalService(url=endpoint.url, token_file=endpoint.token_file)
 
-    # The logs of its jobs are all that is of google.logging there; the service says so of the rest.
+    # Of google.logging it has the log lines of its jobs alone, so that is asked only where the user says so:
+    # whoever means Cloud Logging must not be answered with no rows.
     return {"google.ml": job_service, "google.logging": job_service}
 
 

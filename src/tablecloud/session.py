@@ -17,6 +17,9 @@ from tablecloud.errors import NotSupported, SettingError
 from tablecloud.rest.retry import RetryPolicy
 from tablecloud.rest.wire import TransportSettings
 
+LOCAL = "local"
+"""The endpoint that stands for this machine's own service."""
+
 if TYPE_CHECKING:
     from tablecloud.auth.authorizer import Authorizer
     from tablecloud.auth.spec import AuthSpec
@@ -46,9 +49,10 @@ class RuntimeSettings:
     approot: Path
     """Folder for everything kept on disk."""
     endpoints: Mapping[str, str] = field(default_factory=dict)
-    """Service (`google.ml`) -> the root URL its calls go to."""
+    """Service (`google.ml`) -> the root URL its calls go to, or `LOCAL` for the one of this machine."""
     embedded: Mapping[str, Callable[[], LocalService]] = field(default_factory=dict)
-    """Service -> what starts or finds it on this machine; asked before each statement that calls it."""
+    """Service -> what starts or finds it on this machine, where its endpoint is `LOCAL`; asked before each
+    statement that calls it."""
     auth: Mapping[str, AuthSpec] = field(default_factory=dict, repr=False)
     """Provider -> how its calls are authenticated."""
     transport: TransportSettings = field(default_factory=TransportSettings)
@@ -115,11 +119,14 @@ class Runtime:
         """
         service = f"{resource.provider}.{resource.service}"
         given = self.settings.endpoints.get(service)
-        if given is not None:
-            return given
+        if given != LOCAL:
+            return given or resource.root_url
         find = self.settings.embedded.get(service)
         if find is None:
-            return resource.root_url
+            raise SettingError(
+                f"{service} is not served by this machine",
+                hint=f"{', '.join(self.settings.embedded) or 'nothing'} is; --endpoint takes a URL as well",
+            )
         from tablecloud.auth.authorizer import bearer_file
 
         local = find()
@@ -130,9 +137,7 @@ class Runtime:
         """Return where the calls of a resource go, as EXPLAIN shows it; starts nothing."""
         service = f"{resource.provider}.{resource.service}"
         given = self.settings.endpoints.get(service)
-        if given is None and service in self.settings.embedded:
-            return f"⟨{service} on this machine⟩"
-        return given or resource.root_url
+        return f"⟨{service} on this machine⟩" if given == LOCAL else given or resource.root_url
 
     def close(self) -> None:
         """End every call and connection; safe when repeated."""

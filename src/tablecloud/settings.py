@@ -72,7 +72,8 @@ class Settings:
     endpoints: tuple[str, ...] = _setting(
         "endpoint",
         (),
-        "SERVICE=URL: where a service is, such as google.ml=https://ml.googleapis.com; may be repeated",
+        "SERVICE=URL: where a service is, such as google.ml=https://ml.googleapis.com; "
+        "SERVICE=local: on this machine; may be repeated",
     )
     auth: str = _setting("auth", "", "JSON: how to sign in to each provider", secret=True)
     on_error: str = _setting(

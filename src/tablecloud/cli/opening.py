@@ -24,7 +24,7 @@ def open_session(settings: Settings, *, progress: ProgressLine, dry_run: bool = 
         SettingError: an endpoint or the application root is unusable.
         CredentialError: `auth` is unusable.
     """
-    from tablecloud.connect import embedded_services
+    from tablecloud.connect import DEFAULT_ENDPOINTS, embedded_services
     from tablecloud.session import Runtime, RuntimeSettings, Session
 
     def awaited(told: Progress) -> None:
@@ -37,7 +37,7 @@ def open_session(settings: Settings, *, progress: ProgressLine, dry_run: bool = 
     runtime = Runtime(
         RuntimeSettings(
             approot=root,
-            endpoints=read_endpoints(settings.endpoints),
+            endpoints={**DEFAULT_ENDPOINTS, **read_endpoints(settings.endpoints)},
             embedded=embedded_services(root, progress=progress.show),
             auth=_credentials(settings.auth),
             transport=transport_settings(settings),
@@ -56,7 +56,7 @@ def open_session(settings: Settings, *, progress: ProgressLine, dry_run: bool = 
 
 
 def read_endpoints(words: tuple[str, ...]) -> Mapping[str, str]:
-    """Return service -> root URL of `SERVICE=URL` words.
+    """Return service -> root URL (or `local`) of `SERVICE=URL` words.
 
     Raises:
         SettingError: a word is no such pair, or its URL is no http address.
@@ -64,9 +64,10 @@ def read_endpoints(words: tuple[str, ...]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for word in words:
         service, equals, url = word.partition("=")
-        if not equals or "." not in service or not url.startswith(("http://", "https://")):
+        known = url == "local" or url.startswith(("http://", "https://"))
+        if not equals or "." not in service or not known:
             raise SettingError(
-                f"--endpoint wants SERVICE=URL, not {word!r}",
+                f"--endpoint wants SERVICE=URL or SERVICE=local, not {word!r}",
                 hint="such as google.ml=https://ml.googleapis.com/",
             )
         found[service.strip()] = url.strip()

@@ -9,17 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from tablecloud.errors import TablecloudError
-from tablecloud.jobs.api import (
-    iam,
-    jobs,
-    logging,
-    models,
-    operations,
-    places,
-    predict,
-    studies,
-    versions,
-)
+from tablecloud.jobs.api import iam, jobs, logging, models, operations, places, predict, studies, versions
 from tablecloud.jobs.api.batch import PATHS, join_batch, split_batch
 from tablecloud.jobs.api.calls import Api, Call, HttpReply, HttpRequest
 from tablecloud.jobs.api.parameters import (

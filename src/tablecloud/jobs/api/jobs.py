@@ -40,8 +40,8 @@ async def create_job(api: Api, call: Call) -> JsonObject:
     body = read_body(_JOB, call.body, path="job")
     require(api, call, "ml.jobs.create")
     new = _new_job(call, body)
-    _check_resumed(api, new)
     require_model(api, call, new.document.get("predictionInput", {}))
+    _check_resumed(api, new)
     job = await asyncio.wrap_future(api.service.create(new))
     return shown_job(api, job)
 

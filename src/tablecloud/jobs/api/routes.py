@@ -39,7 +39,7 @@ LOG_ENTRIES = Route(
 """The one method of another API: it shows the logs of jobs."""
 _LOGS_ONLY = (
     "Of Cloud Logging this service has entries.list alone, for the logs of its jobs. Google's own is reached "
-    "with --endpoint google.logging=https://logging.googleapis.com/"
+    "without --endpoint google.logging=local"
 )
 
 
