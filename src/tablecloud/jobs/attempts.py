@@ -286,9 +286,9 @@ class Attempts:
 
     def _output(self, job: Job, now: float) -> dict[str, object] | None:
         """Return `trainingOutput` or `predictionOutput` for a job that ends now; contract 2.10, 3.3."""
-        if said := self._layout.progress(job):
-            return said.output
-        if job.start_time is None or "trainingInput" not in job.document:
-            return None
-        cpus = self._layout.requirements(job).cpus
-        return {"consumedMLUnits": used_units(cpus, now - job.start_time)}
+        said = self._layout.progress(job)
+        output = dict(said.output) if said else {}
+        if job.start_time is not None and "trainingInput" in job.document:
+            cpus = self._layout.requirements(job).cpus
+            output["consumedMLUnits"] = used_units(cpus, now - job.start_time)
+        return output or None

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import tablecloud
 from tablecloud.errors import JobError
 from tablecloud.jobs import packages
+from tablecloud.jobs.builtin.registry import ALGORITHMS, REPORT_FILE, REPORT_VARIABLE, algorithm_name
 from tablecloud.jobs.machines import TIERS, Machine, machine
 from tablecloud.jobs.model import AttemptSpec, Job, ReplicaSpec
 from tablecloud.jobs.storage import Storage
@@ -101,7 +103,9 @@ def unsupported(document: Mapping[str, Any]) -> str | None:
         document: the job's, with `trainingInput` or `predictionInput`.
     """
     training = document.get("trainingInput", {})
-    for role in ("master", "worker", "parameterServer", "evaluator"):
+    # A built-in algorithm that is not trained here is accepted as any image of Google's; its attempt fails.
+    images = () if algorithm_name(training) else ("master", "worker", "parameterServer", "evaluator")
+    for role in images:
         if training.get(f"{role}Config", {}).get("imageUri"):
             return f"Custom containers are not run by this service yet ({role}Config.imageUri)."
     tier = training.get("scaleTier", "BASIC")
@@ -214,12 +218,29 @@ def _custom(training: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
 
 
 def _command(training: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
-    """Return the argv of every replica; `--job-dir` comes last, as two words."""
-    argv = [packages.environment_python(folder / "env"), "-m", training.get("pythonModule", "")]
+    """Return the argv of every replica; `--job-dir` comes last, as two words.
+
+    Raises:
+        UnsupportedJob: the job names a built-in algorithm that is not trained here.
+    """
+    if name := algorithm_name(training):
+        argv = [sys.executable, "-m", _program(name)]
+        argv += training.get("masterConfig", {}).get("containerArgs", ())
+    else:
+        argv = [packages.environment_python(folder / "env"), "-m", training.get("pythonModule", "")]
     argv += training.get("args", ())
     if job_dir := training.get("jobDir"):
         argv += ["--job-dir", job_dir]
     return tuple(argv)
+
+
+def _program(algorithm: str) -> str:
+    if found := ALGORITHMS.get(algorithm):
+        return found.module
+    raise UnsupportedJob(
+        f"The built-in algorithm {algorithm} is not trained by this service, and it has no container engine "
+        f"to run its image with. Trained here: {', '.join(ALGORITHMS)}."
+    )
 
 
 def _shared_environment(
@@ -236,6 +257,11 @@ def _shared_environment(
         "CLOUD_ML_REGION": training.get("region", ""),
         "TABLECLOUD_GCS_ROOT": str(storage.gcs_root.absolute()),
     }
+    if algorithm_name(training):
+        environment |= {
+            "PYTHONPATH": str(Path(tablecloud.__file__).parents[1]),
+            REPORT_VARIABLE: str(folder / REPORT_FILE),
+        }
     if job_dir := training.get("jobDir"):
         home = storage.local_path(job_dir).absolute()
         environment |= {

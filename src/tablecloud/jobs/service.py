@@ -337,6 +337,7 @@ class JobService:
 
 def _layout_of(settings: ServiceSettings) -> Layout:
     from tablecloud.jobs import layout
+    from tablecloud.jobs.builtin.layout import with_builtin
     from tablecloud.jobs.gcs.credentials import with_storage
     from tablecloud.jobs.models.lookup import find_source
     from tablecloud.jobs.prediction.layout import with_prediction
@@ -345,7 +346,8 @@ def _layout_of(settings: ServiceSettings) -> Layout:
         build=lambda job, attempt, token: layout.build_attempt(job, attempt, token, settings),
         requirements=layout.requirements,
     )
-    every = with_prediction(training, settings, lambda name: find_source(settings.root, name))
+    trained = with_builtin(training, settings.root)
+    every = with_prediction(trained, settings, lambda name: find_source(settings.root, name))
     return replace(
         every,
         build=lambda job, attempt, token: with_storage(every.build(job, attempt, token), settings),
