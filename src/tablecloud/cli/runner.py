@@ -60,12 +60,17 @@ def run_statement(run: Run, statement: str) -> int:
     try:
         with run.session.execute(statement, run.parameters or None) as result:
             stats = result.stats
+            raised = ""
             try:
                 with run.progress.watching(lambda: f"{stats.calls} calls, {stats.pages} pages"):
                     _print_rows(run, result)
+            except TablecloudError as error:
+                raised = error.message  # whoever catches it prints it: once is enough
+                raise
             finally:
                 run.progress.clear()
-                print_notices(result.notices, sys.stderr, verbose=run.settings.verbose)
+                others = [notice for notice in result.notices if notice.message != raised]
+                print_notices(others, sys.stderr, verbose=run.settings.verbose)
             if result.message:
                 sys.stderr.write(result.message + "\n")
             return _status(run, result)
