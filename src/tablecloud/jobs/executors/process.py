@@ -55,6 +55,7 @@ class ProcessExecutor:
     Parameters:
         root: the state root; packages are cached below it, and `<root>/wake` is where supervisors wake the
         server.
+        accelerators: what attempts share, by the names that CUDA_VISIBLE_DEVICES takes.
 
     Raises:
         ExecutorError: this machine lacks what the supervisor stands on.
@@ -62,13 +63,14 @@ class ProcessExecutor:
 
     name = "process"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, accelerators: tuple[str, ...] = ()) -> None:
         if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
             raise ExecutorError(
                 f"jobs cannot run as processes on {sys.platform}: their supervision needs Linux 5.3 or later",
                 hint="run the job service on Linux, for instance in a container",
             )
         self._root = root
+        self._accelerators = accelerators
         self._lock = threading.Lock()
         self._spawned: dict[str, list[int]] = {}
 
@@ -166,6 +168,10 @@ class ProcessExecutor:
         installation = packages.plan(self._root, spec.packages, offline=spec.offline)
         packages.create_environment(folder / "env", installation.layer)
         document = _shim_spec(spec, installation, wake=self._root / "wake")
+        if self._accelerators:
+            shared = self._root / "accelerators"
+            shared.mkdir(mode=0o700, exist_ok=True)
+            document["accelerators"] = {"folder": str(shared), "names": list(self._accelerators)}
         files.replace(str(folder / files.SPEC), json.dumps(document).encode(), sync=True)
 
     def _collect(self, attempt_id: str) -> bool:
@@ -210,6 +216,7 @@ def _replica(replica: ReplicaSpec, identified: dict[str, str]) -> dict[str, Any]
         "environment": {**replica.environment, **identified},
         "cwd": replica.cwd,
         "memory_bytes": replica.memory_bytes,
+        "accelerators": replica.accelerators,
     }
 
 
