@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 
@@ -10,7 +11,9 @@ _PATIENCE = 10.0
 
 
 def installed_accelerators() -> tuple[str, ...]:
-    """Return what nvidia-smi lists; nothing where there is none, or it does not answer."""
+    """Return what the server itself may see; nothing where there is no nvidia-smi, or it does not answer."""
+    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return tuple(name.strip() for name in visible.split(",") if name.strip())
     program = shutil.which("nvidia-smi")
     if program is None:
         return ()

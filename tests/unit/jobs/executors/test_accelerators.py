@@ -45,10 +45,19 @@ def test_the_machine_is_asked(
     fake = tmp_path / "nvidia-smi"
     fake.write_text(f"#!/bin/sh\n{program}\n")
     fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert installed_accelerators() == found
 
 
 def test_a_machine_without_the_program_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
+    assert installed_accelerators() == ()
+
+
+def test_what_the_server_may_not_see_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1, GPU-x")
+    assert installed_accelerators() == ("1", "GPU-x")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert installed_accelerators() == ()
