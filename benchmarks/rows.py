@@ -124,6 +124,10 @@ class OneTable:
         """Return its provider."""
         return ["acme"]
 
+    def auth_defaults(self) -> dict[str, str]:
+        """Return nothing: its provider asks for no credentials."""
+        return {}
+
     def resource(self, _path: object) -> Resource:
         """Return it."""
         return self._resource

@@ -5,7 +5,8 @@
     │                          ├ MissingParameter [42P02]  ├ InvalidValue [22023]  ├ NotSupported [0A000]
     │                          └ QueryFailed [XX000]
     ├ CatalogError             ├ UnknownProvider [3D000]  ├ UnknownService [3F000]  ├ UnknownResource [42P01]
-    │                          ├ UnknownMethod [42883]  └ DocumentError [HV000]
+    │                          ├ UnknownMethod [42883]  ├ DocumentError [HV000]
+    │                          └ TransformError [HV000]
     ├ CredentialError [28000]
     ├ RemoteError [HV000]      ├ RemoteDenied [42501]  ├ RemoteNotFound [HV00R]  ├ RemoteThrottled [53400]
     │                          ├ RemoteUnavailable [08006]  ├ RemoteRefused [HV000]
@@ -134,6 +135,12 @@ class UnknownMethod(CatalogError):
 
 class DocumentError(CatalogError):
     """A provider document that cannot be used; the message names the file and the path inside it."""
+
+    sqlstate = "HV000"
+
+
+class TransformError(CatalogError):
+    """What a document prescribes for a request or an answer does not fit it; the message says where."""
 
     sqlstate = "HV000"
 

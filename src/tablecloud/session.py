@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tablecloud.duck import DatabaseSettings
 from tablecloud.engine.execute import execute
-from tablecloud.engine.model import Cancellation, Engine, OnError
+from tablecloud.engine.model import Cancellation, Engine, OnError, PackageSettings
 from tablecloud.errors import NotSupported, SettingError
 from tablecloud.rest.retry import RetryPolicy
 from tablecloud.rest.wire import TransportSettings
@@ -63,7 +63,9 @@ class RuntimeSettings:
     row_limit: int = 0
     """Rows of one read at most; 0 reads all."""
     catalog_progress: Callable[[str, int, int], None] | None = None
-    """Told what the first build of the catalog is doing: step, done, of how many."""
+    """Told what takes long, the first build of the catalog or a package: step, done, of how many."""
+    registry: str = ""
+    """Where provider packages come from, as `--registry` takes it; empty is the public registry."""
 
 
 class Runtime:
@@ -107,7 +109,9 @@ class Runtime:
 
         with self._lock:
             if self._authorizer is None:
-                self._authorizer = authorizer(self.settings.auth, root=self.settings.approot)
+                self._authorizer = authorizer(
+                    self.settings.auth, defaults=self._auth_defaults(), root=self.settings.approot
+                )
             return self._authorizer
 
     def root_url(self, resource: Resource) -> str:
@@ -132,6 +136,24 @@ class Runtime:
         local = find()
         self._authorize().assign(local.url, bearer_file(local.token_file))
         return local.url
+
+    def reopen_catalog(self) -> None:
+        """Read the catalog anew at its next use: the installed packages have changed."""
+        with self._lock:
+            catalog, self._catalog = self._catalog, None
+            if catalog is not None:
+                catalog.close()
+            if self._authorizer is not None:
+                self._authorizer.replace_defaults(self._auth_defaults())
+
+    def _auth_defaults(self) -> Mapping[str, AuthSpec]:
+        """Return how the installed packages say that calls are authenticated."""
+        found = self.catalog.auth_defaults()
+        if not found:
+            return {}
+        from tablecloud.auth.spec import read_default
+
+        return {provider: read_default(provider, text) for provider, text in found.items()}
 
     def shown_root(self, resource: Resource) -> str:
         """Return where the calls of a resource go, as EXPLAIN shows it; starts nothing."""
@@ -251,6 +273,12 @@ class Session:
             on_error=self.on_error,
             dry_run=self.dry_run,
             progress=self.progress,
+            packages=PackageSettings(
+                registry=settings.registry,
+                root=settings.approot,
+                changed=self.runtime.reopen_catalog,
+                progress=settings.catalog_progress,
+            ),
         )
 
     def _change(self, change: SessionChange) -> None:

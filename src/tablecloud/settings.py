@@ -76,6 +76,9 @@ class Settings:
         "SERVICE=local: on this machine; may be repeated",
     )
     auth: str = _setting("auth", "", "JSON: how to sign in to each provider", secret=True)
+    registry: str = _setting(
+        "registry", "", "JSON or an address: where provider packages come from; empty is the public registry"
+    )
     on_error: str = _setting(
         "on-error",
         "partial",

@@ -102,5 +102,5 @@ def test_the_project_is_required(session: Session) -> None:
 
 
 def test_the_rest_of_logging_says_where_it_is(session: Session) -> None:
-    with pytest.raises(RemoteError, match="without --endpoint google.logging=local"):
+    with pytest.raises(RemoteError, match=r"without --endpoint google\.logging=local"):
         session.execute("EXEC google.logging.entries.write @@json = '{}'").fetchall()

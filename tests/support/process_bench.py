@@ -1,4 +1,4 @@
-"""Attempts of small programs on the process executor, and a look at what is left of them."""
+"""Attempts of small programs on an executor, this machine's processes if not told otherwise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tablecloud.jobs import packages
-from tablecloud.jobs.executors import Ref, processes
+from tablecloud.jobs.executors import Executor, Ref, processes
 from tablecloud.jobs.executors.process import ProcessExecutor
 from tablecloud.jobs.executors.shim import folder as files
 from tablecloud.jobs.logs import JobLog
@@ -31,13 +31,18 @@ class Bench:
     root: Path
     stem: str = field(default_factory=lambda: secrets.token_hex(6))
     """Begins every uid: a sweep finds its processes all over the machine, where other tests may run."""
-    executor: ProcessExecutor = field(init=False)
+    make: Callable[[Path], Executor] = ProcessExecutor
+    executor: Executor = field(init=False)
     wake: processes.WakePipe = field(init=False)
     refs: list[Ref] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.executor = ProcessExecutor(self.root)
+        self.executor = self.another()
         self.wake = processes.WakePipe(self.root)
+
+    def another(self) -> Executor:
+        """The executor of another server on the same root."""
+        return self.make(self.root)
 
     def spec(self, *programs: str, number: int = 1, **settings: Any) -> AttemptSpec:
         """An attempt whose first program is the master and whose others are workers."""

@@ -103,6 +103,9 @@ ITEMS = Resource(
 class ShopCatalog:
     """A catalog of one resource."""
 
+    def auth_defaults(self) -> dict[str, str]:
+        return {}
+
     def providers(self) -> list[str]:
         return ["acme"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tablecloud.catalog.index import Index
 from tablecloud.catalog.model import Method, Resource, ResourceEntry, ServiceEntry
-from tablecloud.catalog.sources import Progress, Source, google_source
+from tablecloud.catalog.sources import Progress, Source, google_source, package_sources
 from tablecloud.errors import CatalogError, UnknownMethod, UnknownProvider, UnknownResource, UnknownService
 
 _SUGGESTIONS = 3
@@ -33,12 +33,15 @@ class Catalog:
         Parameters:
             root: the application root; the index lies in its folder `catalog` and is built on first use.
             progress: called with (what, done, total) while the names are read.
-            sources: where documents come from; the bundled Google documents unless given.
+            sources: where documents come from; the bundled Google documents and the installed registry
+                packages unless given.
 
         Raises:
             DocumentError: the documents are not there.
         """
-        return cls(Index(root, [google_source()] if sources is None else sources, progress))
+        if sources is None:
+            sources = [google_source(), *package_sources(root)]
+        return cls(Index(root, sources, progress))
 
     @property
     def note(self) -> str:
@@ -56,6 +59,10 @@ class Catalog:
             UnknownProvider: there is no such provider.
         """
         return self._index.provider_version(self._provider(provider))
+
+    def auth_defaults(self) -> dict[str, str]:
+        """Return provider -> the credentials that its registry package asks for, as JSON."""
+        return self._index.auth_defaults()
 
     def services(self, provider: str) -> list[ServiceEntry]:
         """Return the services of a provider, by name.
@@ -170,6 +177,10 @@ class Catalog:
             raise _unknown(
                 UnknownResource, "resource", f"{within}.{name}", name, (e.name for e in entries), within
             )
+        # Listing the names of a packaged service has compiled it.
+        listed = self._index.compiled(entry.provider, entry.name, name) if entry.packaged else None
+        if listed is not None:
+            return listed
         compiled = {r.name.lower(): r for r in self._index.compile(entry)}
         if name.lower() not in compiled:
             raise UnknownResource(f"the service {entry.provider}.{entry.name} has no resources")

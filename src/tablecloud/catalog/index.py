@@ -29,9 +29,11 @@ T = TypeVar("T")
 
 _NAMES = "names"
 _SERVICES = """
-SELECT name, version, title, description, preferred, document FROM services WHERE provider = ? ORDER BY key
+SELECT name, version, title, description, preferred, document, beneath, packaged FROM services
+WHERE provider = ? ORDER BY key
 """
 _RESOURCES = "SELECT name, form, description FROM resources WHERE provider = ? AND service = ? ORDER BY key"
+_LISTED = "SELECT name, form, description FROM compiled ORDER BY key"
 _KEPT_BUILDS = 3
 """Builds of other fingerprints that stay, newest first: two virtual environments may share one root."""
 _DAMAGE = (sqlite3.DatabaseError, zlib.error, msgspec.DecodeError)
@@ -56,7 +58,7 @@ class Index:
 
     Parameters:
         root: the application root; the index lies in its folder `catalog`.
-        sources: where documents come from; providers' names must differ.
+        sources: where documents come from; a provider may have one of each kind.
         progress: told about the first build.
 
     Raises:
@@ -66,7 +68,10 @@ class Index:
     def __init__(self, root: Path, sources: Sequence[Source], progress: Progress | None = None) -> None:
         self.note = ""
         """Why the index lives in memory; empty while it does not."""
-        self._sources = {source.provider.lower(): source for source in sources}
+        self._sources: dict[str, list[Source]] = {}
+        # A package comes before what it lies upon.
+        for source in sorted(sources, key=lambda s: not s.packaged):
+            self._sources.setdefault(source.provider.lower(), []).append(source)
         self._stamp = "\n".join([f"readers {reader_stamp()}", *(fingerprint(source) for source in sources)])
         self._folder = root / "catalog" / f"{zlib.crc32(self._stamp.encode()):08x}"
         self._progress = progress
@@ -81,17 +86,27 @@ class Index:
 
     def providers(self) -> list[str]:
         """Return the name of each provider, by name; opens no file."""
-        return sorted(source.provider for source in self._sources.values())
+        return sorted(sources[0].provider for sources in self._sources.values())
 
     def provider_version(self, provider: str) -> str:
         """Return the version of what a provider's documents came with; empty where there is none."""
-        return provider_version(self._sources[provider.lower()])
+        return provider_version(self._sources[provider.lower()][0])
+
+    def auth_defaults(self) -> dict[str, str]:
+        """Return provider -> how its package says that calls are authenticated, as JSON.
+
+        Opens no file where there are no packages.
+        """
+        if not any(source.packaged for sources in self._sources.values() for source in sources):
+            return {}
+        rows = self._names(lambda c: c.execute("SELECT key, auth FROM providers WHERE auth <> ''").fetchall())
+        return {self._sources[key][0].provider: auth for key, auth in rows}
 
     def services(self, provider: str) -> list[ServiceEntry]:
         """Return the services of a provider (any case), by name."""
         rows = self._names(lambda c: c.execute(_SERVICES, (provider.lower(),)).fetchall())
-        source = self._sources.get(provider.lower())
-        spelled = source.provider if source else provider
+        sources = self._sources.get(provider.lower())
+        spelled = sources[0].provider if sources else provider
         return [
             ServiceEntry(
                 provider=spelled,
@@ -101,13 +116,19 @@ class Index:
                 description=description,
                 preferred=bool(preferred),
                 document=document,
+                beneath=beneath,
+                packaged=bool(packaged),
             )
-            for name, version, title, description, preferred, document in rows
+            for name, version, title, description, preferred, document, beneath, packaged in rows
         ]
 
     def resources(self, service: ServiceEntry) -> list[ResourceEntry]:
-        """Return the resources of a service in both forms, by name."""
-        keys = (service.provider.lower(), service.name.lower())
+        """Return the resources of a service in both forms, by name.
+
+        Raises:
+            DocumentError: a packaged service, which is compiled for its names, has no usable document.
+        """
+        rows = self._listed(service) if service.packaged else self._named(service)
         return [
             ResourceEntry(
                 provider=service.provider,
@@ -116,8 +137,24 @@ class Index:
                 form=Form(form),
                 description=description,
             )
-            for name, form, description in self._names(lambda c: c.execute(_RESOURCES, keys).fetchall())
+            for name, form, description in rows
         ]
+
+    def _named(self, service: ServiceEntry) -> list[tuple[str, str, str]]:
+        keys = (service.provider.lower(), service.name.lower())
+        return self._names(lambda c: c.execute(_RESOURCES, keys).fetchall())
+
+    def _listed(self, service: ServiceEntry) -> list[tuple[str, str, str]]:
+        file = _file_name(service.provider, service.name)
+        with self._lock:
+            connection = self._open.get(file) or self._published(file)
+            try:
+                if connection is not None:
+                    return connection.execute(_LISTED).fetchall()
+            except _DAMAGE:
+                self._discard(file)
+            self.compile(service)
+            return self._open[file].execute(_LISTED).fetchall()
 
     def compiled(self, provider: str, service: str, name: str) -> Resource | None:
         """Return a resource of a service compiled before; None where it was not, or has no such resource."""
@@ -138,9 +175,9 @@ class Index:
         Raises:
             DocumentError: the document cannot be used.
         """
-        from tablecloud.catalog.compile import compile_service, fill_service
+        from tablecloud.catalog.compile import compile_layers, fill_service
 
-        resources = compile_service(self._sources[service.provider.lower()], service)
+        resources = compile_layers(self._sources[service.provider.lower()], service)
         with self._lock:
             self._build(_file_name(service.provider, service.name), lambda c: fill_service(c, resources))
         return resources
@@ -156,7 +193,7 @@ class Index:
             # Most look-ups never build: the readers are not loaded for them.
             from tablecloud.catalog.compile import fill_names
 
-            sources = list(self._sources.values())
+            sources = [source for of_one in self._sources.values() for source in of_one]
             return read(self._build(_NAMES, lambda c: fill_names(c, sources, self._progress)))
 
     def _published(self, name: str) -> sqlite3.Connection | None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from tablecloud.catalog.xml_shapes import XmlBody
 from tablecloud.sqltypes import SqlType
 
 
@@ -59,6 +60,12 @@ class Parameter(Struct, frozen=True, array_like=True, omit_defaults=True):
     enum: tuple[str, ...] = ()
     default: str | None = None
     description: str = ""
+    joined: str = ""
+    """What joins the items of a repeated parameter to one value; empty repeats the key."""
+    variable: str = ""
+    """Environment variable that gives a server variable its value where the statement does not."""
+    spread: bool = False
+    """Whether a JSON value becomes several parameters: `Filter.1.Name`, `Filter.1.Value.1`."""
 
 
 class Column(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -77,15 +84,35 @@ class Column(Struct, frozen=True, array_like=True, omit_defaults=True):
     description: str = ""
 
 
+class Follow(StrEnum):
+    """How the next page is asked for."""
+
+    QUERY = "query"
+    """The token goes into a query parameter."""
+    BODY = "body"
+    """The token goes into a field of the body."""
+    URL = "url"
+    """The token is the address of the next page."""
+    NUMBER = "number"
+    """The response says which page it is, of how many."""
+    GUESS = "guess"
+    """The document says nothing: a next link is followed where the response has one."""
+
+
 class Pagination(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """How a list says that there is more: a token in the response, sent back as a parameter."""
+    """How a list says that there is more: a token in the response, sent back with the next request."""
 
     request: str
-    """Wire name of the parameter that takes the token."""
+    """Wire name of the parameter, or of the body's field, that takes the token."""
     response: tuple[str, ...]
-    """Path of the token in the response; absent or empty means the end."""
+    """Path of the token in the response; absent or empty means the end. Where `header`, the header's name."""
     page_size: str = ""
     """Wire name of the parameter that asks for larger pages; empty where there is none."""
+    follow: Follow = Follow.QUERY
+    header: bool = False
+    """Whether the token is the `rel="next"` link of a header."""
+    total: tuple[str, ...] = ()
+    """Path of the number of pages, for `Follow.NUMBER`."""
 
 
 class Acceptor(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -125,6 +152,41 @@ class RemoteFilter(Struct, frozen=True, array_like=True, omit_defaults=True):
     """Column name -> operators (`=`, `!=`, `<`, `<=`, `>`, `>=`) whose remote result never lacks a row."""
 
 
+class Reshape(StrEnum):
+    """What is done to a response before its rows are read: a document's template, by what it does."""
+
+    FLATTEN_LIST = "flatten_list"
+    """`value` is the list; the members of each row's `properties` become members of the row."""
+    FLATTEN_ONE = "flatten_one"
+    """The same for a response that is one row."""
+
+
+class Transform(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """What a document has done to a text before it is sent, or before its rows are read."""
+
+    kind: str
+    """As documents name it: `golang_template_json_v0.3.0`."""
+    template: str = ""
+    protocol: str = ""
+    """The service's protocol, `info.x-protocol`."""
+    elements: dict[str, str] = {}
+    """Property of a row -> its element in XML, where that has another name."""
+
+
+class BodyRules(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """How a request body is made beside its fields."""
+
+    media_type: str = "application/json"
+    base: str = ""
+    """JSON object that the user's fields are laid upon; empty for none."""
+    bare_names: bool = False
+    """Whether SHOW and DESCRIBE name the fields without `data__`."""
+    transform: Transform | None = None
+    """What makes the text that is sent from the JSON body."""
+    xml: XmlBody | None = None
+    """How it goes out, where it goes out as XML."""
+
+
 class Method(Struct, frozen=True, array_like=True, omit_defaults=True):
     """One operation of the API, seen from one resource."""
 
@@ -154,8 +216,22 @@ class Method(Struct, frozen=True, array_like=True, omit_defaults=True):
     description: str = ""
     response: str = ""
     """Name of the response's schema."""
+    free_body: bool = False
+    """The body is any JSON object, and so is the answer: the document has only a wrapper for both."""
     identity: dict[str, str] = {}
     """Column of a row -> parameter it is the value of (`jobId` -> `jobsId`): rows say how to reach them."""
+    body_rules: BodyRules = BodyRules()
+    accept: str = ""
+    """Media type to ask for; empty means JSON."""
+    root_url: str = ""
+    """Where this method is served, in place of the resource's `root_url`."""
+    reshape: Reshape | None = None
+    transform: Transform | None = None
+    """What makes JSON with the rows from a response; in place of `reshape`."""
+    form: bool = False
+    """Whether the query goes as the form of a POST."""
+    unsupported: str = ""
+    """Why this version cannot call it, as the end of a sentence; empty where it can."""
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -164,12 +240,14 @@ class Method(Struct, frozen=True, array_like=True, omit_defaults=True):
 
     @property
     def read_only(self) -> bool:
-        """Whether sending it twice does no harm: a GET, a HEAD, or a query by POST."""
-        return self.http in ("GET", "HEAD") or self.is_query
+        """Whether sending it twice does no harm: a GET, a HEAD, or what SELECT calls, even by POST."""
+        return (self.http in ("GET", "HEAD") and not self.form) or self.verb is Verb.SELECT
 
     @property
     def is_query(self) -> bool:
         """Whether it is a POST that only reads: its parameters are its body."""
+        if self.http in ("GET", "HEAD"):
+            return False
         return self.verb is Verb.SELECT and any(p.location is Location.BODY for p in self.parameters)
 
 
@@ -195,6 +273,8 @@ class Resource(Struct, frozen=True, array_like=True, omit_defaults=True):
     """Query parameters of every call, by wire name: `prettyPrint=false` saves a third of the bytes."""
     signing_service: str = ""
     """Name of the service in signatures (AWS): `ec2`; empty where calls need none of that kind."""
+    ordered: bool = False
+    """Whether the order of the methods is the document's choice: the first that can be called is meant."""
 
     @property
     def id(self) -> str:
@@ -208,6 +288,8 @@ class Resource(Struct, frozen=True, array_like=True, omit_defaults=True):
         None where SELECT does not reach the resource.
         """
         methods = self.serving(Verb.SELECT)
+        if self.ordered:
+            return next(iter(methods), None)
         listed = [m for m in methods if m.name == "list"] or [m for m in methods if m.items or m.pagination]
         return next(iter(listed or methods), None)
 
@@ -227,6 +309,10 @@ class ServiceEntry(Struct, frozen=True, array_like=True, omit_defaults=True):
     preferred: bool = True
     document: str = ""
     """Where it was read from."""
+    beneath: str = ""
+    """A document whose names hold where `document` has none of that name."""
+    packaged: bool = False
+    """Whether `document` is of a registry package."""
 
 
 class ResourceEntry(Struct, frozen=True, array_like=True, omit_defaults=True):

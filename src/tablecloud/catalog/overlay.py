@@ -11,7 +11,15 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Struct
 
-from tablecloud.catalog.model import Acceptor, LongRunning, Method, RemoteFilter, Resource
+from tablecloud.catalog.model import (
+    Acceptor,
+    Location,
+    LongRunning,
+    Method,
+    Parameter,
+    RemoteFilter,
+    Resource,
+)
 from tablecloud.errors import DocumentError
 
 
@@ -48,6 +56,9 @@ class MethodRules(Struct, forbid_unknown_fields=True):
     long_running: LongRunningRule | None = None
     remote_filter: RemoteFilterRule | None = None
     identity: dict[str, str] = {}
+    whole: str = ""
+    """A path template whose one variable `{+name}` takes a whole resource name, for a method that is called
+    on things of several kinds; its body and its answer are any JSON object."""
     query: bool = False
     """Whether it is a POST that only reads: SELECT reaches it, the fields of its body are parameters."""
 
@@ -103,12 +114,28 @@ def _apply(rules: MethodRules | None, method: Method) -> Method:
     """Apply what concerns the method's form: a row without a column cannot be told by it."""
     if rules is None:
         return method
+    if rules.whole:
+        method = _whole(rules.whole, method)
     fields = {column.name for column in method.columns}
     identity = {column: name for column, name in rules.identity.items() if column in fields}
     long_running = _long_running(rules.long_running) if rules.long_running else method.long_running
     remote = _remote_filter(rules.remote_filter, fields) if rules.remote_filter else method.remote_filter
     return msgspec.structs.replace(
         method, long_running=long_running, remote_filter=remote, identity=identity or method.identity
+    )
+
+
+def _whole(path: str, method: Method) -> Method:
+    name = Parameter(
+        name="name",
+        wire="name",
+        location=Location.PATH,
+        required=True,
+        description="Whole name of what is called, such as `projects/p/models/m/versions/v`.",
+    )
+    queries = tuple(p for p in method.parameters if p.location is not Location.PATH)
+    return msgspec.structs.replace(
+        method, path=path, parameters=(name, *queries), body=(), columns=(), free_body=True
     )
 
 

@@ -1,7 +1,7 @@
 """Where a provider's documents come from: folders of files, seen as one list with a fingerprint.
 
-The catalog takes a list of sources; today there is one, the Google Discovery documents of the installed
-google-api-python-client.
+The catalog takes a list of sources: the Google Discovery documents of the installed google-api-python-client,
+and the registry packages that were pulled. Of two sources of one provider the package's names win.
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
+from tablecloud.catalog.installed import (
+    active_version,
+    folder_of,
+    installed_providers,
+    package_fingerprint,
+    packages_folder,
+)
 from tablecloud.documents import discovery_folder
 from tablecloud.errors import DocumentError
 
@@ -27,13 +34,15 @@ _PACKAGE = "google-api-python-client"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A provider, the folder of its Discovery documents, and the folder of the overlays to them."""
+    """A provider, the folder of its documents, and the folder of the overlays to them."""
 
     provider: str
     documents: Path
     overlays: Path
     package: str = ""
     """The distribution that the documents come with; its version is the provider's."""
+    packaged: bool = False
+    """Whether the documents are a registry package, and not Discovery documents."""
 
 
 class _DirectoryItem(Struct):
@@ -60,6 +69,19 @@ def google_source() -> Source:
     )
 
 
+def package_sources(root: Path) -> list[Source]:
+    """Return a source for each registry package that is installed below the application root."""
+    if not packages_folder(root).is_dir():
+        return []
+    sources = []
+    for provider in installed_providers(root):
+        folder = packages_folder(root) / folder_of(provider) / active_version(root, provider)
+        sources.append(
+            Source(provider=provider, documents=folder, overlays=folder / "overlays", packaged=True)
+        )
+    return sources
+
+
 def fingerprint(source: Source) -> str:
     """Return a text that changes when a document or an overlay of the source changes.
 
@@ -70,6 +92,8 @@ def fingerprint(source: Source) -> str:
         DocumentError: the folder cannot be read.
     """
     try:
+        if source.packaged:
+            return package_fingerprint(source.documents)
         entries = sorted(
             (e.name, s.st_size, s.st_mtime_ns) for e in os.scandir(source.documents) for s in (e.stat(),)
         )
@@ -117,6 +141,8 @@ def overlay_file(source: Source, name: str) -> Path | None:
 
 def provider_version(source: Source) -> str:
     """Return the version of the package that the documents come with; empty where there is none."""
+    if source.packaged:
+        return source.documents.name
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -123,7 +123,12 @@ _SCRIPT_FLAGS = (
     "--keep-going",
 )
 _SERVICE_FLAGS = ("--host", "--port", "--principals", "--drain", "--project", "--follow")
-_COMMAND_FLAGS = ("--help", "--version", "--configfile", "--out", *_SCRIPT_FLAGS, *_SERVICE_FLAGS)
+_PLACE_FLAGS = ("--store", "--server-name", "--executor", "--replica-cpus", "--ray-address", "--ray-python")
+_KUBERNETES_FLAGS = tuple(
+    f"--kubernetes-{name}" for name in ("image", "volume", "namespace", "context", "service-account")
+)
+_SERVE_FLAGS = (*_SERVICE_FLAGS, *_PLACE_FLAGS, *_KUBERNETES_FLAGS)
+_COMMAND_FLAGS = ("--help", "--version", "--configfile", "--out", *_SCRIPT_FLAGS, *_SERVE_FLAGS)
 
 
 def _known_flags() -> dict[str, None]:
@@ -168,8 +173,9 @@ def _add_docs(parser: Parser) -> None:
 
 
 def _add_registry(parser: Parser) -> None:
-    parser.add_argument("action", choices=("list", "pull"))
-    parser.add_argument("names", nargs="*", default=[])
+    parser.add_argument("action", choices=("list", "pull", "remove"))
+    parser.add_argument("provider", nargs="?", default="", help="such as okta")
+    parser.add_argument("release", nargs="?", default="", metavar="version", help="such as v26.08.00447")
     _add_settings(parser)
 
 
@@ -203,6 +209,13 @@ def _add_ml(parser: Parser) -> None:
     serve.add_argument(
         "--drain", action="store_true", default=False, help="at the end, wait for running jobs"
     )
+    serve.add_argument(
+        "--store", metavar="URL", default="", help="postgresql://… of a store that several servers share"
+    )
+    serve.add_argument(
+        "--server-name", metavar="NAME", default="", help="of this one of them (default: the machine's)"
+    )
+    _add_executors(serve)
     status = _command(actions, "status", "say whether it runs, where, and how many jobs it has")
     stop = _command(actions, "stop", "stop it; running jobs go on")
     stop.add_argument("--drain", action="store_true", default=False, help="let running jobs end first")
@@ -212,6 +225,28 @@ def _add_ml(parser: Parser) -> None:
     logs.add_argument("-f", "--follow", action="store_true", default=False, help="go on until the job ends")
     for action in (serve, status, stop, logs):
         _add_settings(action, only=SERVED)
+
+
+def _add_executors(serve: Parser) -> None:
+    group = serve.add_argument_group("where jobs run; see docs/executors.md")
+    group.add_argument(
+        "--executor",
+        choices=("process", "ray", "kubernetes"),
+        default="process",
+        help="(default: %(default)s)",
+    )
+    group.add_argument(
+        "--replica-cpus", type=float, default=None, help="most processors that one replica asks a cluster for"
+    )
+    group.add_argument("--ray-address", default="", metavar="URL", help="of the dashboard, with port 8265")
+    group.add_argument("--ray-python", default="", metavar="FILE", help="the cluster's own interpreter")
+    group.add_argument(
+        "--kubernetes-image", default="", metavar="IMAGE", help="one that has this installation"
+    )
+    group.add_argument("--kubernetes-volume", default="", metavar="CLAIM", help="that holds the state folder")
+    group.add_argument("--kubernetes-namespace", default="", metavar="NAME", help="(default: default)")
+    group.add_argument("--kubernetes-context", default="", metavar="NAME", help="of the kubeconfig file")
+    group.add_argument("--kubernetes-service-account", default="", metavar="NAME", help="of the pods")
 
 
 def _add_settings(parser: Parser, *, only: Sequence[str] = (), hidden: bool = False) -> None:
@@ -254,5 +289,5 @@ COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
     "shell": ("type statements at a prompt", _add_shell),
     "docs": ("print the reference page of a table, or write the pages of a service", _add_docs),
     "ml": ("the job service of this machine", _add_ml),
-    "registry": ("provider documents from a registry (not in this version)", _add_registry),
+    "registry": ("list, install and remove packages of providers", _add_registry),
 }

@@ -36,9 +36,6 @@ _EMPTY = ("", "{}")
 _NO_SERVER = "this version has no such server; use `tablecloud exec` or the Python session"
 
 FOREIGN_FLAGS: tuple[ForeignFlag, ...] = (
-    _ignored(
-        "registry", "provider documents come with Python packages; there is no registry in this version"
-    ),
     _ignored("approotfilemode", "the application root is always mode 0700"),
     _ignored("colorscheme", "colours follow the terminal and NO_COLOR"),
     _ignored("gc", "rows are freed when their statement ends"),

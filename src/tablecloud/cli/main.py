@@ -90,10 +90,9 @@ def _dispatch(command: str, given: Namespace) -> int:
         from tablecloud.cli.ml import run_ml
 
         return run_ml(given, settings)
-    raise SettingError(
-        f"tablecloud registry {given.action} is not in this version",
-        hint="SHOW PROVIDERS lists what is there: the Google Discovery documents come with a Python package",
-    )
+    from tablecloud.cli.registry import run_registry
+
+    return run_registry(given, settings)
 
 
 def resolve(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:

@@ -12,6 +12,7 @@ from tablecloud.settings import Settings
 
 if TYPE_CHECKING:
     from tablecloud.jobs.daemon import ServerState
+    from tablecloud.jobs.executors.choice import ExecutorChoice
     from tablecloud.jobs.model import LogEntry
 
 
@@ -39,10 +40,20 @@ def _serve(given: Namespace, settings: Settings) -> int:
             port=given.port,
             principals=Path(given.principals).expanduser() if given.principals else None,
             drain=given.drain,
+            executor=_executor(given),
+            store=given.store,
+            name=given.server_name,
         ),
         on_ready=ready,
     )
     return OK
+
+
+def _executor(given: Namespace) -> ExecutorChoice:
+    from tablecloud.jobs.executors.choice import ExecutorChoice
+
+    told = {name: getattr(given, name) for name in ExecutorChoice.__slots__ if name != "kind"}
+    return ExecutorChoice(kind=given.executor, **told)
 
 
 def _status(_given: Namespace, settings: Settings) -> int:

@@ -31,7 +31,7 @@ def open_session(settings: Settings, *, progress: ProgressLine, dry_run: bool = 
         progress.show(f"{told.target}: {told.word or 'waiting'} ({told.seconds:.0f} s)")
 
     def building(step: str, done: int, total: int) -> None:
-        progress.show(f"building the catalog: {step} {done} of {total}")
+        progress.show(f"{step}: {done} of {total}")
 
     root = prepare_root(settings.approot)
     runtime = Runtime(
@@ -43,6 +43,7 @@ def open_session(settings: Settings, *, progress: ProgressLine, dry_run: bool = 
             transport=transport_settings(settings),
             page_limit=max(settings.page_limit, 0),
             catalog_progress=building,
+            registry=settings.registry,
         )
     )
     return Session(

@@ -10,7 +10,16 @@ from tablecloud.engine.model import Engine
 from tablecloud.engine.query import run_query
 from tablecloud.engine.result import Result, ResultColumn
 from tablecloud.engine.scan import argument_sets
-from tablecloud.sql.plan import Explain, Invocation, Mutation, Plan, QueryPlan, SessionChange, Table
+from tablecloud.sql.plan import (
+    Explain,
+    Invocation,
+    Mutation,
+    Plan,
+    QueryPlan,
+    RegistryAction,
+    SessionChange,
+    Table,
+)
 
 if TYPE_CHECKING:
     from arro3.core import RecordBatch
@@ -39,6 +48,10 @@ def execute(plan: Plan, engine: Engine) -> Result:
             return _explain(plan, engine)
         case SessionChange():
             return Result(message=plan.message)
+        case RegistryAction():
+            from tablecloud.engine.registry import run_registry
+
+            return run_registry(plan, engine)
 
 
 def _write(plan: Mutation | Invocation, engine: Engine) -> Result:

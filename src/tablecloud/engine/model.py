@@ -12,6 +12,8 @@ from tablecloud.clock import Clock, SystemClock
 from tablecloud.duck import DatabaseSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tablecloud.catalog.model import Resource
     from tablecloud.rest.messages import Progress
     from tablecloud.rest.retry import RetryPolicy
@@ -55,6 +57,20 @@ class Cancellation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PackageSettings:
+    """Where provider packages come from, where they go, and what is told when they change."""
+
+    registry: str
+    """JSON or an address, as `--registry` takes it; empty is the public registry."""
+    root: Path
+    """The application root."""
+    changed: Callable[[], None]
+    """Called after a package was put in use or removed."""
+    progress: Callable[[str, int, int], None] | None = None
+    """Told (what, done, total) while a package is unpacked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """Everything that running a statement needs beside its plan."""
 
@@ -78,3 +94,5 @@ class Engine:
     on_error: OnError = OnError.PARTIAL
     dry_run: bool = False
     progress: Callable[[Progress], None] | None = None
+    packages: PackageSettings | None = None
+    """What REGISTRY statements work on; None where there is no catalog on disk."""

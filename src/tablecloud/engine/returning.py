@@ -12,6 +12,7 @@ from tablecloud.engine.rows import NotJson, RowDecoder, faces
 from tablecloud.engine.tally import method_name
 from tablecloud.engine.told import Answer
 from tablecloud.rest.request import scalar_text
+from tablecloud.rest.reshape import shaped
 from tablecloud.sql.plan import Invocation, Mutation
 from tablecloud.sqltypes import SqlType
 
@@ -84,7 +85,8 @@ def _decoded(
 ) -> Iterator[RecordBatch]:
     for body, arguments in answers:
         try:
-            batch = decoder.decode(body.strip() or b"{}", {n: scalar_text(v) for n, v in arguments.items()})
+            text = shaped(body.strip(), plan.method)
+            batch = decoder.decode(text or b"{}", {n: scalar_text(v) for n, v in arguments.items()})
         except NotJson as error:
             batch = None
             notices.append(_unreadable(plan, arguments, error))

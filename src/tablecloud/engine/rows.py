@@ -173,7 +173,7 @@ class RowDecoder:
         """Return the rows of a body as path -> JSON text, whatever their shape is."""
         try:
             found = _raw_lists(msgspec.Raw(body), self._items)
-            return [self._members(row) for raw in found for row in _elements(raw, bool(self._items))]
+            return [self._members(row) for raw in found for row in _elements(raw)]
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise NotJson(str(error)) from error
 
@@ -212,8 +212,8 @@ def _typed_decoder(columns: Sequence[Face], items: tuple[str, ...]) -> msgspec.j
 
 
 def _envelope(row: Any, items: tuple[str, ...]) -> Any:
-    """Return the type of a body that has rows at a path; `*` is every value of an object."""
-    shape: Any = list[row] if items else row
+    """Return the type of a body that has rows, or one row, at a path; `*` is every value of an object."""
+    shape: Any = list[row] | row
     for key in reversed(items):
         if key == "*":
             shape = dict[str, shape | None]
@@ -229,6 +229,7 @@ def _dug(body: Any, items: tuple[str, ...]) -> list[Any]:
     if body is None:
         return []
     if not items:
+        # What promises a list may answer with one object, and the other way round.
         return body if isinstance(body, list) else [body]
     if items[0] == "*":
         return [row for part in body.values() for row in _dug(part, items[1:])]
@@ -266,13 +267,11 @@ def _members_of(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
     return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
 
 
-def _elements(raw: msgspec.Raw, many: bool) -> Iterable[msgspec.Raw]:
-    """Return the rows of what is at the items path: elements, a map's values, or the one object itself."""
+def _elements(raw: msgspec.Raw) -> Iterable[msgspec.Raw]:
+    """Return the rows of what is at the items path: the elements of a list, or the one object itself."""
     text = bytes(raw).lstrip()
     if text.startswith(b"["):
         return msgspec.json.decode(text, type=list[msgspec.Raw])
-    if many and text.startswith(b"{"):
-        return msgspec.json.decode(text, type=dict[str, msgspec.Raw]).values()
     msgspec.json.decode(text)
     return [raw]
 

@@ -122,6 +122,10 @@ class Attempts:
         if advance is not None and self._advance(job, advance) is not None:
             self._journal.ended(job, advance.to, advance.error_message)
 
+    def forget(self) -> None:
+        """Forget what was remembered: another server may have moved the jobs since."""
+        self._tracks.clear()
+
     def adopt(self, job: Job) -> None:
         """Note that an attempt found at start-up runs, or ran, so that it is not started again."""
         if job.ref is not None:

@@ -25,6 +25,7 @@ def recover(store: Store, attempts: Attempts) -> None:
     Raises:
         JobError: the store cannot be read.
     """
+    attempts.forget()
     for job in store.active():
         if is_tuning(job.document):
             continue  # its own attempt is never started; its controller finds those of its trials

@@ -47,6 +47,8 @@ class Scheduler:
     Parameters:
         tuning: drives the jobs that are many attempts; None where there are none.
         bell: wakes the loop; supervisors of attempts ring it as well.
+        turn: whether this server is the one that moves the jobs of the store, where several share it.
+        on_turn: called when that begins, before the first pass.
     """
 
     def __init__(
@@ -59,8 +61,13 @@ class Scheduler:
         capacity: Capacity,
         bell: WakePipe,
         clock: Clock,
+        turn: Callable[[], bool] = lambda: True,
+        on_turn: Callable[[], None] = lambda: None,
         tuning: Tuning | None = None,
     ) -> None:
+        self._turn = turn
+        self._on_turn = on_turn
+        self._has_turn = False
         self._store = store
         self._attempts = attempts
         self._tuning = tuning
@@ -108,6 +115,11 @@ class Scheduler:
         Raises:
             JobError: the store cannot be read or written; the next pass tries again.
         """
+        if not self._take_turn():
+            # Nothing to wait for here: the jobs are another server's to end.
+            if not self._admitting:
+                self._drained.set()
+            return IDLE_SECONDS
         for job in self._store.overdue(self._clock.now()):
             self._guard(job, self._attempts.expire)
         for job in self._store.active():
@@ -121,6 +133,14 @@ class Scheduler:
         if more:
             return 0.0
         return BUSY_SECONDS if active else IDLE_SECONDS
+
+    def _take_turn(self) -> bool:
+        had, self._has_turn = self._has_turn, self._turn()
+        if self._has_turn and not had:
+            self._has_turn = False  # until this has worked
+            self._on_turn()
+            self._has_turn = True
+        return self._has_turn
 
     def _run(self) -> None:
         while not self._stopping.is_set():

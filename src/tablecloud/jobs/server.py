@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import fcntl
 import ipaddress
+import math
 import os
+import re
 import secrets
 import signal
 import socket
@@ -19,13 +21,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tablecloud
 from tablecloud.errors import JobError, SettingError, TablecloudError
 from tablecloud.jobs.daemon import ServerState, announce_ready, process_start, read_state, state_as_json
+from tablecloud.jobs.executors.choice import ExecutorChoice, make_executor
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -48,6 +51,19 @@ class ServerSettings:
     """JSON file of who may do what; wanted on any address that others can reach."""
     drain: bool = False
     """Let running jobs end before the process does."""
+    executor: ExecutorChoice = field(default_factory=ExecutorChoice)
+    """Where jobs run."""
+    store: str = ""
+    """`postgresql://…` of a store that several servers share; empty is a file below the root."""
+    name: str = ""
+    """Of this server, where several share a store; empty is the machine's."""
+
+    @property
+    def home(self) -> Path:
+        """The folder of what is this server's own: its locks, and where it listens."""
+        if not self.store:
+            return self.root
+        return self.root / "servers" / (self.name or socket.gethostname())
 
 
 def serve(settings: ServerSettings, *, on_ready: Callable[[ServerState], None] | None = None) -> None:
@@ -58,13 +74,16 @@ def serve(settings: ServerSettings, *, on_ready: Callable[[ServerState], None] |
         on_ready: called once requests are answered and `server.json` is written.
 
     Raises:
-        SettingError: the address is open to others and no principals file is given, or that file is unusable.
+        SettingError: the address is open to others and no principals file is given, that file is unusable, or
+            the name or the store's address is.
         JobError: another server has this root, the port is in use, or the state file is broken.
     """
     _check_reachability(settings)
+    _check_name(settings)
     settings.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _only_server(settings.root):
-        (settings.root / "server.json").unlink(missing_ok=True)  # of a server that was killed
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _only_server(settings.home):
+        (settings.home / "server.json").unlink(missing_ok=True)  # of a server that was killed
         with _listen_again(settings) as listener:
             _serve_on(listener, settings, on_ready)
 
@@ -84,12 +103,23 @@ def _serve_on(
         principals = local_principals(token)
     else:
         principals = load_principals(settings.principals, token)
+    # What a cluster has is the cluster's to know: jobs wait for it there.
+    elsewhere = settings.executor.queues_itself
     service = JobService(
-        ServiceSettings(root=settings.root, url=_url(listener), storage_key=storage_key(token))
+        ServiceSettings(
+            root=settings.root,
+            url=_url(listener),
+            storage_key=storage_key(token),
+            cpus=math.inf if elsewhere else None,
+            memory_bytes=sys.maxsize if elsewhere else None,
+        ),
+        executor=make_executor(settings.executor, settings.root),
+        store_url=settings.store,
+        home=settings.home,
     )
     service.start()
     drain = settings.drain
-    state_file = settings.root / "server.json"
+    state_file = settings.home / "server.json"
     since, closing = time.time(), threading.Event()
     app = create_app(service, principals=principals, link_key=link_key(token, since), closing=closing)
 
@@ -159,6 +189,17 @@ def _run(
     return signal.SIGUSR1 in asked
 
 
+def _check_name(settings: ServerSettings) -> None:
+    if settings.name and not settings.store:
+        raise SettingError(
+            "--server-name has no meaning without --store", hint="one server of a root needs no name"
+        )
+    if not re.fullmatch(r"[\w.-]*", settings.name) or settings.name.startswith("."):
+        raise SettingError(
+            f"{settings.name!r} is no name for a server", hint="use letters, digits, dots and dashes"
+        )
+
+
 def _check_reachability(settings: ServerSettings) -> None:
     if settings.principals is not None or settings.host == "localhost":
         return
@@ -204,8 +245,8 @@ def _already_running(root: Path) -> JobError:
 
 
 def _listen_again(settings: ServerSettings) -> socket.socket:
-    """Listen where the last server of this root did, unless told where: running jobs know its address."""
-    path = settings.root / "port"
+    """Listen where this server did the last time, unless told where: running jobs know its address."""
+    path = settings.home / "port"
     with suppress(OSError, ValueError, JobError):
         if settings.port == 0:
             return _listen(settings.host, int(path.read_text(encoding="ascii")))

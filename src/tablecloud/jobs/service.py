@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from tablecloud.clock import Clock, SystemClock
@@ -55,6 +56,7 @@ class _Parts:
     journal: Journal
     models: ModelService
     studies: Studies
+    give_up_turn: Callable[[], None]
 
 
 class JobService:
@@ -64,6 +66,9 @@ class JobService:
         clock: for stamps and deadlines.
         executor: where attempts run; None is `ProcessExecutor`, on this machine.
         layout: how jobs become processes; None is `tablecloud.jobs.layout`.
+        store_url: `postgresql://…` of a store that several services share; empty is a file below the root.
+        home: where this service keeps its lock and its bell; None is the root. Services that share a root
+            need one each.
         open_log: gives the log of a job's uid; None is `tablecloud.jobs.logs.JobLog` below the root.
     """
 
@@ -75,7 +80,11 @@ class JobService:
         executor: Executor | None = None,
         layout: Layout | None = None,
         open_log: Callable[[str], Log] | None = None,
+        store_url: str = "",
+        home: Path | None = None,
     ) -> None:
+        self._store_url = store_url
+        self._home = home or settings.root
         self._settings = settings
         self._clock = clock or SystemClock()
         self._executor = executor
@@ -94,15 +103,16 @@ class JobService:
         if self._running is not None:
             return
         with contextlib.ExitStack() as undo:
-            lock = _lock_root(self._settings)
+            lock = _lock_root(self._home)
             undo.callback(os.close, lock)
-            bell = WakePipe(self._settings.root)
+            bell = WakePipe(self._home)
             undo.callback(bell.close)
-            store = Store(self._settings.root / "jobs.sqlite")
+            store = self._open_store()
             undo.callback(store.close)
             self._running = self._assemble(lock, bell, store)
             undo.callback(self._running.models.stop)
-            self._running.models.start()
+            if not self._store_url:
+                self._running.models.start()  # else it comes with the turn: others may be at them
             self._running.scheduler.start()
             undo.pop_all()
 
@@ -120,6 +130,7 @@ class JobService:
                 return
             parts.models.stop()
             parts.store.close()
+            parts.give_up_turn()
             parts.bell.close()
             os.close(parts.lock)
             self._running = None
@@ -274,7 +285,20 @@ class JobService:
             settings=settings,
             clock=self._clock,
         )
-        recover(store, attempts)
+        models = ModelService(
+            store,
+            root=settings.root,
+            serving=settings.serving,
+            offline=settings.offline,
+            clock=self._clock,
+        )
+        turn, give_up_turn = self._turn()
+
+        def take_up() -> None:
+            recover(store, attempts)
+            if self._store_url:
+                models.start()
+
         scheduler = Scheduler(
             store=store,
             attempts=attempts,
@@ -283,14 +307,9 @@ class JobService:
             capacity=machine_capacity(settings.cpus, settings.memory_bytes, len(accelerators)),
             bell=bell,
             clock=self._clock,
+            turn=turn,
+            on_turn=take_up,
             tuning=tuning,
-        )
-        models = ModelService(
-            store,
-            root=settings.root,
-            serving=settings.serving,
-            offline=settings.offline,
-            clock=self._clock,
         )
         return _Parts(
             lock=lock,
@@ -300,7 +319,24 @@ class JobService:
             journal=journal,
             models=models,
             studies=Studies(store, self._clock),
+            give_up_turn=give_up_turn,
         )
+
+    def _open_store(self) -> Store:
+        if not self._store_url:
+            return Store(self._settings.root / "jobs.sqlite")
+        from tablecloud.jobs.store_postgres import PostgresDatabase
+
+        return Store(PostgresDatabase(self._store_url))
+
+    def _turn(self) -> tuple[Callable[[], bool], Callable[[], None]]:
+        """Return how to ask whether this service moves the jobs, and how to give that up."""
+        if not self._store_url:
+            return lambda: True, lambda: None  # the lock of the root says it
+        from tablecloud.jobs.store_postgres import PostgresTurn
+
+        turn = PostgresTurn(self._store_url)
+        return turn, turn.close
 
 
 def _layout_of(settings: ServiceSettings) -> Layout:
@@ -334,18 +370,18 @@ def _process_executor(settings: ServiceSettings, accelerators: tuple[str, ...]) 
     return ProcessExecutor(settings.root, accelerators)
 
 
-def _lock_root(settings: ServiceSettings) -> int:
+def _lock_root(root: Path) -> int:
     """Make the root and hold it; two schedulers on one root would start everything twice.
 
     Raises:
         JobError: another process holds it, or it cannot be made.
     """
     try:
-        settings.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(settings.root / "service.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(root / "service.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise JobError(
-            f"The job service cannot use {settings.root}: {error.strerror}.",
+            f"The job service cannot use {root}: {error.strerror}.",
             hint="Choose a folder you can write.",
         ) from error
     try:
@@ -353,6 +389,6 @@ def _lock_root(settings: ServiceSettings) -> int:
     except OSError as error:
         os.close(lock)
         raise JobError(
-            f"Another job service works on {settings.root}.", hint="Stop it, or choose another root."
+            f"Another job service works on {root}.", hint="Stop it, or choose another root."
         ) from error
     return lock

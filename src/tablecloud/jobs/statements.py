@@ -54,6 +54,10 @@ PAGE_NEXT = (
 ACTIVE = _SELECT + "WHERE state IN ('PREPARING', 'RUNNING', 'CANCELLING') ORDER BY create_time"
 UNSWEPT = _SELECT + "WHERE ref IS NOT NULL AND end_time IS NOT NULL"
 OVERDUE = _SELECT + "WHERE state = 'QUEUED' AND wait_deadline IS NOT NULL AND wait_deadline <= :now"
+# The place of a queued job, and whether it is one: for stores where ranks in memory would go stale.
+PLACE = """
+SELECT count(*), coalesce(max(CASE WHEN uid = :uid THEN 1 END), 0) FROM jobs WHERE state = 'QUEUED'
+AND (priority > :priority OR (priority = :priority AND (create_time, uid) <= (:time, :uid)))"""
 QUEUE_KEYS = "SELECT priority, create_time, uid FROM jobs WHERE state = 'QUEUED'"
 
 # Steps from project to project in the index instead of reading the whole queue.

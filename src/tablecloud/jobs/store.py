@@ -1,4 +1,4 @@
-"""The job store: every question and every change of the one SQLite file, as functions of jobs.
+"""The job store: every question and every change of the one database, as functions of jobs.
 
 Changes go through one writer thread (`store_writer`) and are on disk when they are answered; a state changes
 in `moves.move_job` alone. Knows nothing of executors. Contract: ml-jobs-service 5.2.
@@ -22,7 +22,8 @@ from tablecloud.jobs.model import Job, JobEvent, NewJob, Reason, State, StoredPo
 from tablecloud.jobs.moves import Claim, Move, append_event, claim_values, known_job, move_job, one_job
 from tablecloud.jobs.ranks import QueueRanks
 from tablecloud.jobs.rows import Row, event_from_row, job_from_row, to_json
-from tablecloud.jobs.store_file import diagnose, explain, open_reader, open_writer
+from tablecloud.jobs.store_database import Database
+from tablecloud.jobs.store_file import SqliteFile
 from tablecloud.jobs.store_writer import GroupWriter
 
 T = TypeVar("T")
@@ -55,26 +56,26 @@ class Store:
     """One open job store; safe to use from any thread.
 
     Parameters:
-        path: of the file; made when missing, mode 0600.
+        where: the path of its file, which is made when missing, mode 0600; or a database.
 
     Raises:
         StateFileBroken: the file is damaged, of another version or of another program. It is left as it is.
         JobError: the file cannot be opened or written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, where: Path | Database) -> None:
+        self._database: Database = SqliteFile(where) if isinstance(where, Path) else where
         self._closed = False
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
-        connection = open_writer(path)
+        connection = self._database.open_writer()
         try:
             keys = connection.execute(sql.QUEUE_KEYS).fetchall()
         except sqlite3.Error as error:
             connection.close()
-            raise explain(error, path) from error
+            raise self._database.explain(error) from error
         # Read before the writer starts, so that no move falls between.
         self._ranks = QueueRanks((-priority, time, uid) for priority, time, uid in keys)
-        self._writer = GroupWriter(connection, path)
+        self._writer = GroupWriter(connection, self._database.explain)
 
     def close(self) -> None:
         """Finish the writes under way and close the file; safe to call twice."""
@@ -116,7 +117,8 @@ class Store:
 
     def queue_heads(self, now: float, *, per_project: int) -> list[Job]:
         """Return the first queued jobs of each project that may start now, in no order between projects."""
-        projects = self._rows(sql.QUEUED_PROJECTS, {}) if len(self._ranks) else []
+        queued = self._database.shared or len(self._ranks) > 0
+        projects = self._rows(sql.QUEUED_PROJECTS, {}) if queued else []
         heads: list[Job] = []
         for [project] in projects:
             heads += self._jobs(sql.QUEUE_HEAD, project=project, now=now, limit=per_project)
@@ -124,7 +126,11 @@ class Store:
 
     def position(self, job: Job) -> int:
         """Return the 1-based place of a job in the queue, 0 where it is not queued."""
-        return self._ranks.rank(job)
+        if not self._database.shared:
+            return self._ranks.rank(job)
+        values = {"priority": job.priority, "time": job.create_time, "uid": job.uid}
+        [[place, listed]] = self._rows(sql.PLACE, values)
+        return int(place) if listed else 0
 
     def events(self, uid: str) -> list[JobEvent]:
         """Return every move of a job, first to last."""
@@ -327,8 +333,8 @@ class Store:
             yield connection
         except sqlite3.Error as error:
             # Damage can show as almost any error; look for it before saying something else.
-            diagnose(connection, self._path)
-            raise explain(error, self._path) from error
+            self._database.diagnose(connection)
+            raise self._database.explain(error) from error
         finally:
             self._idle.put(connection)
             if self._closed:
@@ -349,9 +355,9 @@ class Store:
         except queue.Empty:
             pass
         try:
-            return open_reader(self._path)
+            return self._database.open_reader()
         except sqlite3.Error as error:
-            raise explain(error, self._path) from error
+            raise self._database.explain(error) from error
 
 
 def _named(connection: sqlite3.Connection, project: str, job_id: str) -> Job:

@@ -19,6 +19,35 @@ _HINTS = {
 }
 
 
+class SqliteFile:
+    """The one file of a service that runs alone.
+
+    Parameters:
+        path: of the file; made when missing, mode 0600.
+    """
+
+    shared = False
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def open_writer(self) -> sqlite3.Connection:
+        """Open the connection that writes; as `open_writer`."""
+        return open_writer(self._path)
+
+    def open_reader(self) -> sqlite3.Connection:
+        """Open one more connection; as `open_reader`."""
+        return open_reader(self._path)
+
+    def explain(self, error: sqlite3.Error) -> JobError:
+        """Return the error to raise instead of one that SQLite raised."""
+        return explain(error, self._path)
+
+    def diagnose(self, connection: sqlite3.Connection) -> None:
+        """Look through the whole file; as `diagnose`."""
+        diagnose(connection, self._path)
+
+
 def explain(error: sqlite3.Error, path: Path) -> JobError:
     """Return the error to raise instead of `error`, which SQLite raised about the file `path`."""
     code = getattr(error, "sqlite_errorname", None) or ""

@@ -12,12 +12,10 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Generic, TypeVar, cast
 
-from tablecloud.errors import ServiceNotRunning
+from tablecloud.errors import JobError, ServiceNotRunning
 from tablecloud.jobs import statements as sql
-from tablecloud.jobs.store_file import explain
 
 T = TypeVar("T")
 
@@ -30,12 +28,12 @@ class GroupWriter:
 
     Parameters:
         connection: open, in autocommit mode; closed by `close`.
-        path: of the file, for messages.
+        explain: turns what the connection raised into the error to raise.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, explain: Callable[[sqlite3.Error], JobError]) -> None:
         self._connection = connection
-        self._path = path
+        self._explain = explain
         self._queue: queue.SimpleQueue[_Item[object] | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -104,7 +102,7 @@ class GroupWriter:
                 item.error = error
         for item in items:
             if isinstance(item.error, sqlite3.Error):
-                item.error = explain(item.error, self._path)
+                item.error = self._explain(item.error)
             item.answer()
 
 

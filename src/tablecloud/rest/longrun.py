@@ -12,8 +12,9 @@ import msgspec
 from tablecloud.catalog.model import Acceptor, LongRunning, Method
 from tablecloud.clock import Clock
 from tablecloud.errors import OperationFailed, RemoteError, RemoteNotFound, RemoteRefused, RemoteUnavailable
+from tablecloud.rest.body import Scalar
 from tablecloud.rest.messages import Conversation, Pause, Progress, Request, Response, Tell
-from tablecloud.rest.request import Scalar, scalar_text
+from tablecloud.rest.request import scalar_text
 from tablecloud.rest.retry import RetryPolicy, attempt
 from tablecloud.rest.template import expand
 

@@ -9,12 +9,14 @@ from functools import cache
 
 import msgspec
 
-from tablecloud.catalog.model import Location, Method, Pagination, Resource
+from tablecloud.catalog.model import Follow, Location, Method, Pagination, Resource
 from tablecloud.errors import RemoteRefused, RemoteUnavailable
-from tablecloud.rest.messages import Conversation, Emit, Page, Request
-from tablecloud.rest.request import Scalar, build_request, scalar_text
+from tablecloud.rest.body import Scalar
+from tablecloud.rest.continuation import Continuation, continuation, set_query
+from tablecloud.rest.messages import Conversation, Emit, Page, Request, Response
+from tablecloud.rest.request import as_sent, compose_request, scalar_text
+from tablecloud.rest.reshape import shaped
 from tablecloud.rest.retry import RetryPolicy, attempt
-from tablecloud.rest.template import quote_query
 
 # Far enough from either end for any token in use; a longer one is found by decoding.
 _EDGE = 8192
@@ -36,43 +38,43 @@ def read_pages(
     Raises:
         RemoteError: a page could not be had; what was emitted before stays good.
         MissingParameter, InvalidValue: see `build_request`.
+        TransformError: what the document prescribes does not fit a response.
     """
-    request = build_request(resource, method, arguments, body, root_url=root_url)
+    request = compose_request(resource, method, arguments, body, root_url=root_url)
     shown = {p.name: scalar_text(arguments.get(p.name)) for p in method.parameters if p.name in arguments}
-    paging = method.pagination
+    paging = _paging_of(method)
     if paging is not None and _token_bound(method, paging, shown):
         paging = None
     seen: set[str] = set()
     current, number = request, 1
     while True:
-        response = yield from attempt(current, policy)
-        yield Emit(Page(body=response.body, arguments=shown, number=number))
-        token = _read_token(response.body, paging, request) if paging else ""
-        if not token or paging is None:
+        response = yield from attempt(as_sent(current, method), policy)
+        body = shaped(response.body, method)
+        if method.transform is not None:
+            response = replace(response, body=body)
+        yield Emit(Page(body=body, arguments=shown, number=number))
+        following = _following(response, paging, request) if paging else None
+        if following is None:
             return
-        if token in seen:
+        if following.token in seen:
             raise RemoteRefused(
                 f"{request.full_method} gave the same page token twice, after {number} pages",
                 hint="the service would repeat itself without end; rows of the pages before are complete",
                 method=request.full_method,
                 call=request.shown,
             )
-        seen.add(token)
+        seen.add(following.token)
         number += 1
-        current = _next_page(request, method, paging, token)
+        current = following.request
 
 
-def _next_page(request: Request, method: Method, paging: Pagination, token: str) -> Request:
-    if not any(p.wire == paging.request and p.location is Location.BODY for p in method.parameters):
-        return with_query(request, paging.request, token)
-    fields = msgspec.json.decode(request.body or b"{}", type=dict[str, object])
-    return replace(request, body=msgspec.json.encode({**fields, paging.request: token}))
-
-
-def with_query(request: Request, key: str, value: str) -> Request:
-    """Return the request with one more query parameter."""
-    joint = "&" if "?" in request.url else "?"
-    return replace(request, url=f"{request.url}{joint}{quote_query(key)}={quote_query(value)}")
+def _paging_of(method: Method) -> Pagination | None:
+    """Return how a method pages; a parameter that goes into the body takes its token there."""
+    paging = method.pagination
+    if paging is None or paging.follow is not Follow.QUERY:
+        return paging
+    inside = any(p.wire == paging.request and p.location is Location.BODY for p in method.parameters)
+    return msgspec.structs.replace(paging, follow=Follow.BODY) if inside else paging
 
 
 def find_token(body: bytes, path: tuple[str, ...]) -> str:
@@ -94,9 +96,12 @@ def find_token(body: bytes, path: tuple[str, ...]) -> str:
     return "" if value is None else str(value)
 
 
-def _read_token(body: bytes, paging: Pagination, request: Request) -> str:
+def _following(response: Response, paging: Pagination, request: Request) -> Continuation | None:
     try:
-        return find_token(body, paging.response)
+        if paging.follow is not Follow.QUERY or paging.header:
+            return continuation(request, response, paging)
+        token = find_token(response.body, paging.response)
+        return Continuation(token=token, request=set_query(request, paging.request, token)) if token else None
     except msgspec.MsgspecError as error:
         raise RemoteUnavailable(
             f"{request.full_method} answered with a page that cannot be read: {error}",

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from tablecloud.errors import InvalidValue, MissingParameter
 
 _EXPRESSION = re.compile(r"\{(\+?)([^{}]+)\}")
+_HOST_PART = re.compile(r"(https?://)?[\w.~:\[\]-]+(/[\w.~/-]*)?", re.ASCII)
 # RFC 3986 pchar and "/"; "?", "#" and "%" are encoded even in {+x}, for they would end the path.
 _RESERVED = "/:@!$&'()*+,;="
 
@@ -26,6 +27,28 @@ def expand(template: str, find: Callable[[str], str | None]) -> str:
         return encode_path(name, find(name), reserved=bool(reserved))
 
     return _EXPRESSION.sub(replace, template)
+
+
+def expand_server(template: str, find: Callable[[str], str | None]) -> str:
+    """Return a service's address with every `{variable}` replaced by the value that `find` gives.
+
+    A value may be a name within the host, a host with its port, or a whole address.
+
+    Raises:
+        MissingParameter: `find` gives None.
+        InvalidValue: a value holds a character that addresses do not have.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        name = match.group(2)
+        value = find(name)
+        if value is None:
+            raise MissingParameter(f"the parameter {name} has no value", hint=f"add: {name} = '…'")
+        if not _HOST_PART.fullmatch(value):
+            raise InvalidValue(f"the parameter {name} is part of an address and cannot be {value!r}")
+        return value
+
+    return _EXPRESSION.sub(replace, template) if "{" in template else template
 
 
 def encode_path(name: str, value: str | None, *, reserved: bool) -> str:

@@ -15,7 +15,7 @@ from tablecloud.sql.names import no_such_verb
 def choose(resource: Resource, verb: Verb, available: Collection[str]) -> Method | None:
     """Return the method to call: of those whose required parameters are all available, the one with the most.
 
-    Ties go to the document's order.
+    Ties go to the document's order; where that order is the document's choice, it alone decides.
 
     Parameters:
         available: names, in lower case, of what has a value.
@@ -26,6 +26,8 @@ def choose(resource: Resource, verb: Verb, available: Collection[str]) -> Method
     methods = resource.serving(verb)
     if not methods:
         raise no_such_verb(resource, verb.value)
+    if resource.ordered:
+        return next((method for method in methods if not missing(method, available)), None)
     return choose_among(methods, available)
 
 
@@ -38,15 +40,25 @@ def choose_among(methods: Sequence[Method], available: Collection[str]) -> Metho
 
 def missing(method: Method, available: Collection[str]) -> tuple[str, ...]:
     """Return the required parameters of a method that are not available."""
-    return tuple(name for name in method.required if name.casefold() not in available)
+    return tuple(
+        p.name
+        for p in method.parameters
+        if p.required and p.name.casefold() not in available and p.wire.casefold() not in available
+    )
 
 
 def find_parameter(method: Method, name: str) -> Parameter | None:
-    """Return a parameter of a method by its name, without regard to case."""
-    for parameter in method.parameters:
-        if parameter.name.casefold() == name.casefold():
-            return parameter
-    return None
+    """Return a parameter of a method by its name, else by its name on the wire, without regard to case."""
+    key = name.casefold()
+    named = (p for p in method.parameters if p.name.casefold() == key)
+    return next(named, None) or next((p for p in method.parameters if p.wire.casefold() == key), None)
+
+
+def wire_spellings(methods: Sequence[Method]) -> Mapping[str, str]:
+    """Return, in lower case, the wire's spelling of each column that SQL calls otherwise, and what it is."""
+    spelled = {p.wire.casefold(): p.name.casefold() for m in methods for p in m.parameters}
+    spelled |= {c.path[-1].casefold(): c.name.casefold() for m in methods for c in m.columns if c.path}
+    return {wire: name for wire, name in spelled.items() if wire != name}
 
 
 class Example(Struct, frozen=True, kw_only=True):

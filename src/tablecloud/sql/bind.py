@@ -6,12 +6,13 @@ columns to fetch, and to refuse a name that cannot be right with a better messag
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 from tablecloud.catalog.model import Form, Resource, Verb
 from tablecloud.errors import AmbiguousColumn, CatalogError, NotSupported, UnknownColumn
+from tablecloud.sql.access import wire_spellings
 from tablecloud.sql.bound import BoundQuery, Edit, Merge, Predicate, Reference, TableRef
 from tablecloud.sql.lexer import dotted_name_end, quote_name
 from tablecloud.sql.names import (
@@ -60,6 +61,8 @@ class _Table(Struct, kw_only=True, eq=False):
     repeated: bool
     fields: frozenset[str]
     parameters: frozenset[str]
+    respelled: Mapping[str, str] = {}
+    """Another spelling of a column, in lower case -> its own."""
     star: bool = False
     names: dict[str, tuple[int, int] | None] = {}
 
@@ -244,6 +247,7 @@ class _Binder:
             parameters=frozenset(
                 parameter.name.casefold() for method in methods for parameter in method.parameters
             ),
+            respelled=wire_spellings(methods),
         )
 
     def _join(self, node: Node, frame: _Frame) -> frozenset[int]:
@@ -351,6 +355,7 @@ class _Binder:
             length = _qualifier(names, table)
             if length:
                 return self._qualified(node, names, length, table, tables)
+        names = _respelled(names, 0, tables)
         key = names[0].casefold()
         if key in frame.merged:
             return self._merged(node, key, frame)
@@ -361,6 +366,8 @@ class _Binder:
             table.need(key, self.tree.own_span(node))
         if len(found) == 1 and len(names) == 1:
             self.references[id(node)] = Reference(tables=(found[0].index,), name=key)
+        if found and names[0] != node["column_names"][0] and (span := self.tree.own_span(node)):
+            self.edits.append(Edit(span=span, text=".".join(map(quote_name, names))))
         if len(found) > 1 and key not in frame.aliases:
             raise self._ambiguous(node, names[0], found)
         if not found and len(names) == 1:
@@ -370,6 +377,7 @@ class _Binder:
     def _qualified(
         self, node: Node, names: list[str], length: int, table: _Table, tables: list[_Table]
     ) -> bool:
+        written, names = names, _respelled(names, length, [table])
         key = names[length].casefold()
         span = self.tree.own_span(node)
         if not table.has(key):
@@ -380,7 +388,9 @@ class _Binder:
         table.need(key, span)
         if len(names) == length + 1:
             self.references[id(node)] = Reference(tables=(table.index,), name=key)
-        if span and (length > 1 or names[0].casefold() != table.alias.casefold()):
+        if span and (
+            length > 1 or names[0].casefold() != table.alias.casefold() or names[length] != written[length]
+        ):
             rest = ".".join(quote_name(name) for name in (table.alias, *names[length:]))
             self.edits.append(Edit(span=span, text=rest))
         return True
@@ -463,6 +473,15 @@ def _qualifier(names: list[str], table: _Table) -> int:
             if lowered[:length] == path[-length:]:
                 return length
     return 0
+
+
+def _respelled(names: list[str], at: int, tables: Sequence[_Table]) -> list[str]:
+    """Return the names with a column's own name where another spelling of it stands."""
+    key = names[at].casefold()
+    if any(table.has(key) for table in tables):
+        return names
+    own = next((table.respelled[key] for table in tables if key in table.respelled), names[at])
+    return [*names[:at], own, *names[at + 1 :]]
 
 
 def _lambda_names(node: Node) -> frozenset[str]:

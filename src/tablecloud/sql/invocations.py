@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from tablecloud.catalog.model import Method, Resource
+from tablecloud.catalog.model import Location, Method, Resource
 from tablecloud.errors import InvalidValue, MissingParameter, SqlError, UnknownColumn
 from tablecloud.sql.access import Example, choose_among, find_parameter, missing_parameter
 from tablecloud.sql.lexer import Token
 from tablecloud.sql.names import Scope, full_path, nearest
 from tablecloud.sql.plan import Invocation, Scalar
 from tablecloud.sql.statements import Argument, Invoke
-from tablecloud.sql.targets import find_field
+from tablecloud.sql.targets import find_field, find_target
 from tablecloud.sql.values import fit, token_value
 from tablecloud.sql.waiting import check_awaitable
 
@@ -28,10 +28,8 @@ def plan_invoke(statement: Invoke, scope: Scope) -> Invocation:
     """
     resource, methods = scope.catalog.method(full_path(statement.target.parts, scope))
     method = _choose(statement, resource, methods)
-    arguments = {}
-    for argument in statement.arguments:
-        name, value = _argument(argument, resource, method, scope)
-        arguments[name] = value
+    fields = [a for a in statement.arguments if _is_field(method, a.name.value)]
+    arguments = dict(_argument(a, resource, method, scope) for a in statement.arguments if a not in fields)
     awaits = "AWAIT" in statement.hints
     if awaits:
         check_awaitable(resource, method, statement.target.span)
@@ -40,13 +38,66 @@ def plan_invoke(statement: Invoke, scope: Scope) -> Invocation:
         resource=resource,
         method=method,
         arguments=arguments,
-        body=_body(statement.payload, resource, method, scope) if statement.payload else None,
+        body=_body_of(statement, fields, resource, method, scope),
         await_=awaits,
     )
 
 
+def _is_field(method: Method, name: str) -> bool:
+    """Tell whether an argument is a field of the body: `@data__x`, or a bare name that is no parameter."""
+    target = find_target(method, name)
+    bare = method.body_rules.bare_names or name.casefold().startswith("data__")
+    return target is not None and target.body_path is not None and bare
+
+
+def _body_of(
+    statement: Invoke, fields: Sequence[Argument], resource: Resource, method: Method, scope: Scope
+) -> bytes | None:
+    """Return the body of the call: `@@json`, or the fields that are given one by one."""
+    if statement.payload is not None:
+        if fields:
+            name = fields[0].name
+            raise InvalidValue(f"{name.value} is given beside @@json: put it inside", span=name.span)
+        return _body(statement.payload, resource, method, scope)
+    body: dict[str, Any] = {}
+    for field in fields:
+        _put(body, field, method, token_value(field.value, field.minus, scope.parameters))
+    return msgspec.json.encode(body) if fields else None
+
+
+def _put(body: dict[str, Any], field: Argument, method: Method, value: Scalar) -> None:
+    """Write one field into the body; JSON objects and arrays go as such, unless the field is text.
+
+    Raises:
+        InvalidValue: the place is taken.
+    """
+    target = find_target(method, field.name.value)
+    *above, last = (target and target.body_path) or (field.name.value,)
+    place: object = body
+    for key in above:
+        place = place.setdefault(key, {}) if isinstance(place, dict) else None
+    if not isinstance(place, dict) or last in place:
+        raise InvalidValue(f"{field.name.value} is given twice", span=field.name.span)
+    declared = next((f for f in method.body if f.path == (*above, last)), None)
+    place[last] = value if declared is not None and declared.json_type == "string" else _embedded(value)
+
+
+def _embedded(value: Scalar) -> object:
+    """Return text that is a JSON object or array as such; every other value as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    try:
+        msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return value
+    return msgspec.Raw(value.encode())
+
+
 def _choose(statement: Invoke, resource: Resource, methods: Sequence[Method]) -> Method:
     given = {argument.name.value.casefold() for argument in statement.arguments}
+    if statement.payload is not None:
+        # What goes into the body is inside `@@json`, whose fields are checked by themselves.
+        given |= {p.name.casefold() for m in methods for p in m.parameters if p.location is Location.BODY}
     method = choose_among(methods, given)
     if method is not None:
         return method
@@ -101,6 +152,8 @@ def _body(payload: Token, resource: Resource, method: Method, scope: Scope) -> b
 def _check_fields(body: dict[str, Any], payload: Token, resource: Resource, method: Method) -> None:
     called = f"{resource.id}.{method.name}"
     known = {field.path[0]: field for field in method.body}
+    if method.free_body:
+        return
     if not known and body:
         raise InvalidValue(f"{called} takes no body", span=payload.span)
     for key in body:

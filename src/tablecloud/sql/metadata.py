@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from tablecloud.catalog.catalog import Catalog
-from tablecloud.catalog.model import Column, Method, Parameter, Resource, Verb
+from tablecloud.catalog.model import Column, Location, Method, Parameter, Resource, Verb
 from tablecloud.errors import NotSupported, UnknownService
 from tablecloud.sql.plan import Scalar, Table
 from tablecloud.sqltypes import SqlType
@@ -167,8 +167,19 @@ def describe_method(catalog: Catalog, path: Sequence[str], extended: bool = Fals
 
 def required_names(method: Method) -> list[str]:
     """Return what a call must be given, as SQL names it: parameters by name, then fields of the body."""
-    fields = sorted(BODY_PREFIX + field.name for field in method.body if field.required)
+    fields = sorted(field_name(method, field) for field in own_fields(method) if field.required)
     return sorted(method.required) + fields
+
+
+def own_fields(method: Method) -> list[Column]:
+    """Return the fields of a method's body that are not among its parameters."""
+    asked = {(p.wire,) for p in method.parameters if p.location is Location.BODY}
+    return [field for field in method.body if field.path not in asked]
+
+
+def field_name(method: Method, field: Column) -> str:
+    """Return how SQL names a field of a method's body: with `data__`, unless the document names it bare."""
+    return field.name if method.body_rules.bare_names else BODY_PREFIX + field.name
 
 
 def fold(text: str) -> str:
@@ -211,9 +222,9 @@ def _parameter_rows(resource: Resource) -> Iterator[Row]:
 def _method_rows(method: Method) -> Iterator[Row]:
     for p in sorted(method.parameters, key=lambda p: not p.required):
         yield p.name, _json_type(p), _input(p.required), _parameter_shape(p), fold(p.description)
-    writable = (f for f in method.body if f.required or not f.read_only)
+    writable = (f for f in own_fields(method) if f.required or not f.read_only)
     for field in sorted(writable, key=lambda f: not f.required):
-        name = BODY_PREFIX + field.name
+        name = field_name(method, field)
         yield name, field.json_type, _input(field.required), _column_shape(field), fold(field.description)
     for column in method.columns:
         yield column.name, column.json_type, "output", _column_shape(column), fold(column.description)

@@ -13,6 +13,7 @@ from tablecloud.errors import MissingParameter, UnknownColumn
 from tablecloud.sql.access import Example, choose, find_parameter, missing_parameter
 from tablecloud.sql.bind import spellings
 from tablecloud.sql.lexer import quote_name, quote_value
+from tablecloud.sql.metadata import field_name, own_fields
 from tablecloud.sql.names import Scope, find_resource, no_such_verb, segments, suggestion
 from tablecloud.sql.placeholders import join_numbered
 from tablecloud.sql.plan import Mutation, Scalar, Target
@@ -291,12 +292,13 @@ def _insert_example(resource: Resource) -> Example:
 
 
 def _check_body(resource: Resource, method: Method, targets: list[Target], span: Span) -> None:
-    set_fields = {target.body_path[0] for target in targets if target.body_path}
-    absent = [field.name for field in method.body if field.required and field.path[0] not in set_fields]
+    given = [target.body_path for target in targets if target.body_path]
+    fields = [field for field in own_fields(method) if field.required]
+    absent = [f for f in fields if not any(path[: len(f.path)] == f.path for path in given)]
     if absent:
         raise MissingParameter(
-            f"{resource.id}.{method.name} needs {', '.join(absent)} in its body",
-            hint=f"add {', '.join('data__' + name for name in absent)} to the columns",
+            f"{resource.id}.{method.name} needs {', '.join(field.name for field in absent)} in its body",
+            hint=f"add {', '.join(field_name(method, field) for field in absent)} to the columns",
             span=span,
         )
 

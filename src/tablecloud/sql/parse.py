@@ -14,6 +14,7 @@ from tablecloud.sql.statements import (
     ExplainStatement,
     Malformed,
     Query,
+    RegistryStatement,
     SetVariable,
     Show,
     Statement,
@@ -163,6 +164,23 @@ def _set(cursor: Cursor) -> SetVariable:
     )
 
 
+def _registry(cursor: Cursor) -> RegistryStatement:
+    action = cursor.take("LIST, PULL or REMOVE").value.upper()
+    if action not in ("LIST", "PULL", "REMOVE"):
+        cursor.position -= 1
+        raise cursor.error("REGISTRY knows LIST, PULL and REMOVE; expected one of them")
+    provider = "" if action == "LIST" and cursor.done else cursor.expect_name("a provider").value
+    version = ""
+    if action != "LIST" and not cursor.done:
+        # `v26.08.00447` is no token of SQL, so the rest of the statement is taken as it is written.
+        start, end = cursor.span_until(None, "a version")
+        version = cursor.script[start:end].strip("'\"")
+    cursor.expect_end()
+    return RegistryStatement(
+        script=cursor.script, span=cursor.span, action=action, provider=provider, version=version
+    )
+
+
 _READING = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "PIVOT", "UNPIVOT", "SUMMARIZE")
 
 _SHOWN = {
@@ -186,6 +204,7 @@ _STATEMENTS: dict[str, Callable[[Cursor], Statement]] = {
     "EXPLAIN": _explain,
     "USE": _use,
     "SET": _set,
+    "REGISTRY": _registry,
 }
 
 _NO_TRANSACTIONS = "each statement takes effect at once, at the API; there is nothing to roll back"
@@ -203,7 +222,6 @@ _REFUSED = {
     "REFRESH": _NO_OBJECTS,
     "TRUNCATE": "DELETE with a WHERE says which objects are meant",
     "COPY": "choose a format with --output and redirect it to a file",
-    "REGISTRY": "providers are read from the documents that are installed; SHOW PROVIDERS lists them",
     "AUTH": "credentials are configured with --auth; see the documentation",
     "PURGE": "nothing is kept between statements",
     "NATIVEQUERY": "a SELECT without cloud tables runs in DuckDB as it is",

@@ -154,6 +154,15 @@ class SessionChange(Struct, frozen=True, kw_only=True):
     message: str
 
 
+class RegistryAction(Struct, frozen=True, kw_only=True):
+    """REGISTRY: lists, installs or removes provider packages; whoever runs it opens the catalog anew."""
+
+    action: str
+    """`LIST`, `PULL` or `REMOVE`."""
+    provider: str = ""
+    version: str = ""
+
+
 class Explain(Struct, frozen=True, kw_only=True):
     """EXPLAIN: the plan that would run; `analyze` runs it as well."""
 
@@ -161,4 +170,4 @@ class Explain(Struct, frozen=True, kw_only=True):
     analyze: bool = False
 
 
-Plan: TypeAlias = QueryPlan | Mutation | Invocation | Table | SessionChange | Explain
+Plan: TypeAlias = QueryPlan | Mutation | Invocation | Table | SessionChange | RegistryAction | Explain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tablecloud.errors import NotSupported, SqlError
 from tablecloud.sql.names import Scope, find_resource, full_path, suggestion
-from tablecloud.sql.plan import Explain, Plan, SessionChange, Table
+from tablecloud.sql.plan import Explain, Plan, RegistryAction, SessionChange, Table
 from tablecloud.sql.pointing import cut, pointing_into
 from tablecloud.sql.statements import (
     Describe,
@@ -14,6 +14,7 @@ from tablecloud.sql.statements import (
     Malformed,
     Modify,
     Query,
+    RegistryStatement,
     SetVariable,
     Show,
     Statement,
@@ -67,12 +68,14 @@ def _plan(statement: Statement, scope: Scope) -> Plan:
             return _explain(statement, scope)
         case Use() | SetVariable():
             return _session_change(statement, scope)
+        case RegistryStatement(action=action, provider=provider, version=version):
+            return RegistryAction(action=action, provider=provider, version=version)
     return _metadata(statement, scope)
 
 
 def _explain(statement: ExplainStatement, scope: Scope) -> Explain:
     inner = _plan(statement.statement, scope)
-    if isinstance(inner, (SessionChange, Explain)):
+    if isinstance(inner, (SessionChange, RegistryAction, Explain)):
         raise NotSupported("there is nothing to explain in this statement", span=statement.statement.span)
     return Explain(plan=inner, analyze=statement.analyze)
 

@@ -122,6 +122,15 @@ class SetVariable(Parsed, frozen=True, kw_only=True):
     minus: bool = False
 
 
+class RegistryStatement(Parsed, frozen=True, kw_only=True):
+    """REGISTRY LIST [provider] | PULL provider [version] | REMOVE provider [version]"""
+
+    action: str
+    """In capitals."""
+    provider: str = ""
+    version: str = ""
+
+
 class Malformed(Parsed, frozen=True, kw_only=True):
     """A statement that does not parse: planning it raises `error`, so that those before it run."""
 
@@ -129,5 +138,15 @@ class Malformed(Parsed, frozen=True, kw_only=True):
 
 
 Statement: TypeAlias = (
-    Query | Insert | Modify | Invoke | Show | Describe | ExplainStatement | Use | SetVariable | Malformed
+    Query
+    | Insert
+    | Modify
+    | Invoke
+    | Show
+    | Describe
+    | ExplainStatement
+    | Use
+    | SetVariable
+    | RegistryStatement
+    | Malformed
 )

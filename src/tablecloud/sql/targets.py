@@ -34,8 +34,12 @@ def find_target(method: Method, name: str) -> Target | None:
 
 
 def find_field(method: Method, name: str) -> Column | None:
-    """Return a field of a method's body by its name, without regard to case."""
-    return next((field for field in method.body if field.name.casefold() == name.casefold()), None)
+    """Return a field of a method's body by its name, else by its key on the wire, without regard to case."""
+    key = name.casefold()
+    named = (field for field in method.body if field.name.casefold() == key)
+    return next(named, None) or next(
+        (f for f in method.body if f.path and f.path[-1].casefold() == key), None
+    )
 
 
 def parameter_names(columns: Iterable[str]) -> set[str]:

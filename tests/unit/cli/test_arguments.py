@@ -1,3 +1,5 @@
+import argparse
+
 import pytest
 
 from tablecloud.cli.arguments import COMMANDS, build_parser, command_of, normalise
@@ -30,6 +32,20 @@ def test_the_nearest_flags_are_named() -> None:
     with pytest.raises(SettingError) as caught:
         normalise(["exec", "--execution.concurency.limit", "3"])
     assert "--execution.concurrency.limit" in caught.value.hint
+
+
+def test_every_flag_of_a_parser_is_known() -> None:
+    assert normalise(flags := sorted(_flags(build_parser()))) == flags
+    assert "--kubernetes-image" in flags
+
+
+def _flags(parser: argparse.ArgumentParser) -> set[str]:
+    found = set()
+    for action in parser._actions:
+        found |= {word for word in action.option_strings if word.startswith("--")}
+        if isinstance(action, argparse._SubParsersAction):
+            found = found.union(*map(_flags, action.choices.values()))
+    return found
 
 
 def test_a_negative_number_is_a_value() -> None:

@@ -47,7 +47,8 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["exec", "--env.file", "/nowhere/env", "SELECT 1"], ["/nowhere/env"]),
         (["excute", "SELECT 1"], ["excute", "exec"]),
         (["ml"], ["ACTION"]),
-        (["registry", "pull", "aws"], ["registry pull", "SHOW PROVIDERS"]),
+        (["registry", "pull"], ["registry pull wants a provider", "registry list"]),
+        (["registry", "list", "--registry", "ftp://x"], ["ftp://x", "neither http nor file"]),
         (["docs", "google"], ["google is no resource"]),
     ],
 )

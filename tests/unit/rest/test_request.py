@@ -6,8 +6,8 @@ import pytest
 from msgspec import structs
 from tests.support.api import ROOT, method, path_parameter, query_parameter, resource
 
-from tablecloud.catalog.model import Location, Parameter
-from tablecloud.errors import InvalidValue, MissingParameter
+from tablecloud.catalog.model import BodyRules, Location, Parameter, Verb
+from tablecloud.errors import InvalidValue, MissingParameter, NotSupported
 from tablecloud.rest.messages import Signing
 from tablecloud.rest.request import build_request, scalar_text
 from tablecloud.sqltypes import SqlType
@@ -69,10 +69,12 @@ def test_a_query_in_the_template_is_continued() -> None:
 
 
 def test_a_mutation_has_a_body_and_is_not_repeatable() -> None:
-    request = build(method(http="POST"), {}, b'{"a":1}')
+    target = structs.replace(method(http="POST"), verb=Verb.INSERT)
+    request = build(target, {}, b'{"a":1}')
     assert ("Content-Type", "application/json") in request.headers
     assert request.body == b'{"a":1}'
     assert not request.repeatable
+    assert build(method(http="POST"), {}, b"{}").repeatable, "what SELECT calls is a read"
 
 
 def test_server_variables_take_their_default() -> None:
@@ -102,6 +104,81 @@ def test_a_key_in_the_query_is_masked_where_it_is_shown() -> None:
     request = build(method("x", query_parameter("key")), {"key": "s3cr3t"})
     assert "s3cr3t" in request.url
     assert "s3cr3t" not in request.shown
+
+
+def test_a_method_that_cannot_be_called_says_why() -> None:
+    with pytest.raises(NotSupported, match="it is a GraphQL query"):
+        build(method("v1/items", unsupported="it is a GraphQL query"), {})
+
+
+def server(name: str, **extra) -> Parameter:
+    return Parameter(name=name, wire=name, location=Location.SERVER, **extra)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "root", "url"),
+    [
+        ({}, "https://{region}.x.test/v1", "https://eu.x.test/v1/items"),
+        ({"region": "us-east-1"}, "https://{region}.x.test", "https://us-east-1.x.test/items"),
+        ({"region": "https://a.test:8443/base"}, "{region}/v1/", "https://a.test:8443/base/v1/items"),
+    ],
+)
+def test_server_variables(arguments, root: str, url: str) -> None:
+    assert build(method("items", server("region", default="eu")), arguments, root_url=root).url == url
+
+
+@pytest.mark.parametrize("value", ["a/../b?x", "a b", "x#y", "user@host", "https://a.test?x=", ""])
+def test_a_server_variable_cannot_be_more_than_an_address(value: str) -> None:
+    with pytest.raises(InvalidValue):
+        build(method("items", server("host")), {"host": value}, root_url="https://{host}/")
+
+
+def test_a_server_variable_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = method("items", server("org", variable="ACME_ORG"))
+    with pytest.raises(MissingParameter):
+        build(target, {}, root_url="https://x.test/{org}")
+    monkeypatch.setenv("ACME_ORG", "o1")
+    assert build(target, {}, root_url="https://x.test/{org}").url == "https://x.test/o1/items"
+
+
+def test_a_method_has_an_address_of_its_own_unless_an_endpoint_is_configured() -> None:
+    target = method("items", root_url="https://other.test/")
+    assert build(target, {}).url == "https://other.test/items"
+    assert build(target, {}, root_url="http://localhost:1/").url == "http://localhost:1/items"
+
+
+def test_lists_are_joined_where_the_document_says_so() -> None:
+    target = method("items", query_parameter("tag", repeated=True, joined=","))
+    assert build(target, {"tag": '["a","b"]'}).url == f"{ROOT}items?tag=a%2Cb"
+
+
+def test_media_types_and_header_defaults() -> None:
+    header = Parameter(name="v", wire="Acme-Version", location=Location.HEADER, default="1")
+    kind = Parameter(name="ct", wire="content-type", location=Location.HEADER, default="text/plain")
+    target = method(
+        "items",
+        header,
+        kind,
+        accept="application/x+json",
+        body_rules=BodyRules(media_type="application/y+json"),
+    )
+    assert build(target, {}).headers == (("Accept", "application/x+json"), ("Acme-Version", "1"))
+    assert build(target, {"v": 2, "ct": "z"}, b"{}").headers == (
+        ("Accept", "application/x+json"),
+        ("Acme-Version", "2"),
+        ("content-type", "z"),
+    )
+    assert ("Content-Type", "application/y+json") in build(target, {}, b"{}").headers
+
+
+def test_constants_lie_under_the_body() -> None:
+    target = method("items", http="POST", body_rules=BodyRules(base='{"a": 1, "b": 2}'))
+    assert build(target, {}).body == b'{"a": 1, "b": 2}'
+    assert build(target, {}, b'{"b":{"c":3}}').body == b'{"a":1,"b":{"c":3}}'
+
+
+def test_a_query_in_the_path_is_kept() -> None:
+    assert build(method("items?api=2", query_parameter("x")), {"x": 1}).url == f"{ROOT}items?api=2&x=1"
 
 
 def test_the_region_of_the_address_is_the_signatures() -> None:

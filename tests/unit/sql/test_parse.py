@@ -13,6 +13,7 @@ from tablecloud.sql.statements import (
     Malformed,
     Modify,
     Query,
+    RegistryStatement,
     SetVariable,
     Show,
     Statement,
@@ -148,9 +149,7 @@ def test_a_broken_statement_does_not_hide_its_neighbours() -> None:
     assert broken.error.hint == "did you mean SELECT?"
 
 
-@pytest.mark.parametrize(
-    "text", ["BEGIN", "CREATE VIEW v AS SELECT 1", "REGISTRY LIST", "AUTH LOGIN google", "DROP TABLE t"]
-)
+@pytest.mark.parametrize("text", ["BEGIN", "CREATE VIEW v AS SELECT 1", "AUTH LOGIN google", "DROP TABLE t"])
 def test_what_is_refused_says_why(text: str) -> None:
     found = _one(text)
     assert isinstance(found, Malformed)
@@ -199,3 +198,25 @@ def test_an_unknown_hint_is_refused() -> None:
 def test_text_that_is_not_unicode_is_refused() -> None:
     with pytest.raises(SqlSyntaxError, match="UTF-8"):
         parse_script("SELECT '\udc80'")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("REGISTRY LIST", ("LIST", "", "")),
+        ("registry list okta;", ("LIST", "okta", "")),
+        ("REGISTRY PULL okta v26.08.00447", ("PULL", "okta", "v26.08.00447")),
+        ("REGISTRY PULL okta 'v26.08.00447-dev'", ("PULL", "okta", "v26.08.00447-dev")),
+        ("REGISTRY REMOVE okta", ("REMOVE", "okta", "")),
+    ],
+)
+def test_registry_statements(text: str, parts: tuple[str, str, str]) -> None:
+    (statement,) = parse_script(text)
+    assert isinstance(statement, RegistryStatement)
+    assert (statement.action, statement.provider, statement.version) == parts
+
+
+@pytest.mark.parametrize("text", ["REGISTRY", "REGISTRY PUSH x", "REGISTRY PULL", "REGISTRY LIST a b"])
+def test_registry_statements_that_are_none(text: str) -> None:
+    (statement,) = parse_script(text)
+    assert isinstance(statement, Malformed) and isinstance(statement.error, SqlSyntaxError)

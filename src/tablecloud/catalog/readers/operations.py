@@ -11,9 +11,9 @@ from collections.abc import Container, Iterable
 from tablecloud.catalog.model import Acceptor, LongRunning, Pagination, Verb
 from tablecloud.catalog.readers.document import DocumentMethod, Schema, Schemas
 
-_GENERIC = frozenset(("name", "done", "error", "response"))
+GENERIC = frozenset(("name", "done", "error", "response"))
 """google.longrunning.Operation."""
-_LINKED = frozenset(("selfLink", "status", "error", "targetLink"))
+LINKED = frozenset(("selfLink", "status", "error", "targetLink"))
 """The operation of compute, container, deploymentmanager and sqladmin."""
 _VERSION = re.compile(r"v\d\w*")
 _TOKENS = ("nextPageToken", "pageToken")
@@ -41,13 +41,18 @@ def polled_versions(schemas: Schemas, methods: Iterable[DocumentMethod]) -> froz
     return frozenset(
         version_prefix(m)
         for m in methods
-        if m.http_method == "GET" and _has(schemas, m.response_schema, _GENERIC)
+        if m.http_method == "GET" and _has(schemas, m.response_schema, GENERIC)
     )
 
 
 def version_prefix(method: DocumentMethod) -> str:
     """Return the version word a path begins with: `v1` of `v1:evaluate` and of `v1/{+name}`; else empty."""
-    found = _VERSION.match(method.path)
+    return version_word(method.path)
+
+
+def version_word(path: str) -> str:
+    """Return the version word that a path begins with, without a slash before it; else empty."""
+    found = _VERSION.match(path.lstrip("/"))
     return found.group() if found else ""
 
 
@@ -62,11 +67,12 @@ def long_running_of(
     """
     if method.http_method == "GET" or not method.response_schema:
         return None
-    if _has(schemas, method.response_schema, _GENERIC):
+    if _has(schemas, method.response_schema, GENERIC):
         prefix = version_prefix(method)
-        return _generic(service_path + f"{prefix}/{{+name}}".lstrip("/")) if prefix in polled else None
-    if _has(schemas, method.response_schema, _LINKED):
-        return _linked(schemas, method.response_schema, verb)
+        return generic_rule(service_path + f"{prefix}/{{+name}}".lstrip("/")) if prefix in polled else None
+    if _has(schemas, method.response_schema, LINKED):
+        error = schemas.resolve(schemas.named(method.response_schema).properties["error"])
+        return linked_rule("errors" in error.properties, verb)
     return None
 
 
@@ -74,7 +80,8 @@ def _has(schemas: Schemas, name: str, members: frozenset[str]) -> bool:
     return bool(name) and members <= schemas.named(name).properties.keys()
 
 
-def _generic(poll: str) -> LongRunning:
+def generic_rule(poll: str) -> LongRunning:
+    """Return how to wait for an operation that says when it is done."""
     return LongRunning(
         poll=poll,
         acceptors=(Acceptor(path=("error",), success=False), Acceptor(path=("done",), values=("true",))),
@@ -83,9 +90,13 @@ def _generic(poll: str) -> LongRunning:
     )
 
 
-def _linked(schemas: Schemas, name: str, verb: Verb) -> LongRunning:
-    error = schemas.resolve(schemas.named(name).properties["error"])
-    message = ("error", "errors", "0", "message") if "errors" in error.properties else ("error", "message")
+def linked_rule(has_errors: bool, verb: Verb) -> LongRunning:
+    """Return how to wait for an operation that has a link of its own and one to what it makes.
+
+    Parameters:
+        has_errors: whether its error is a list of errors.
+    """
+    message = ("error", "errors", "0", "message") if has_errors else ("error", "message")
     return LongRunning(
         poll="{+selfLink}",
         acceptors=(Acceptor(path=("error",), success=False), Acceptor(path=("status",), values=("DONE",))),

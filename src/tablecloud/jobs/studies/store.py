@@ -38,8 +38,9 @@ _TAKE_ID = f"UPDATE studies SET next_trial = next_trial + 1 WHERE {_KEY} RETURNI
 _TRIALS = f"SELECT document FROM study_trials WHERE {_KEY} ORDER BY trial_id"
 _TRIAL = f"SELECT document FROM study_trials WHERE {_KEY} AND trial_id = :trial"
 _PUT_TRIAL = """
-INSERT OR REPLACE INTO study_trials (project, location, study_id, trial_id, document)
-VALUES (:project, :location, :study, :trial, :document)"""
+INSERT INTO study_trials (project, location, study_id, trial_id, document)
+VALUES (:project, :location, :study, :trial, :document)
+ON CONFLICT (project, location, study_id, trial_id) DO UPDATE SET document = excluded.document"""
 _DELETE_TRIAL = f"DELETE FROM study_trials WHERE {_KEY} AND trial_id = :trial"
 
 _OPERATION = """

@@ -47,7 +47,9 @@ UPDATE tuning_trials SET
   stopped_early = :stopped_early, error_message = :error_message
 WHERE job_uid = :job_uid AND trial_id = :trial_id AND end_time IS NULL"""
 _FORGET = "UPDATE tuning_trials SET ref = NULL WHERE job_uid = :uid AND trial_id = :trial_id"
-_REPORT = "INSERT OR IGNORE INTO tuning_metrics (job_uid, trial_id, step, at, value) VALUES (?, ?, ?, ?, ?)"
+_REPORT = """
+INSERT INTO tuning_metrics (job_uid, trial_id, step, at, value) VALUES (:uid, :trial_id, :step, :at, :value)
+ON CONFLICT DO NOTHING"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,8 @@ class Trials:
 
     def report(self, trial: Trial, measurements: Sequence[Measurement]) -> None:
         """Write what a trial reported; what is known already is left out."""
-        rows = [(trial.job_uid, trial.trial_id, one.step, one.at, one.value) for one in measurements]
+        identity = {"uid": trial.job_uid, "trial_id": trial.trial_id}
+        rows = [{**identity, "step": one.step, "at": one.at, "value": one.value} for one in measurements]
         self._store.write(lambda connection: connection.executemany(_REPORT, rows).rowcount).result()
 
     def forget_ref(self, trial: Trial) -> None:

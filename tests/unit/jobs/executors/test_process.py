@@ -10,7 +10,7 @@ from job_archives import source_archive
 from process_bench import Bench
 
 from tablecloud.errors import ExecutorError
-from tablecloud.jobs.executors import process
+from tablecloud.jobs.executors import attempt_folder, process
 from tablecloud.jobs.executors.process import ProcessExecutor
 from tablecloud.jobs.layout import build_attempt
 from tablecloud.jobs.model import Job, State
@@ -37,7 +37,7 @@ def test_supervisor_that_cannot_begin_is_lost_with_its_last_words(bench: Bench) 
     folder.mkdir(parents=True)
     (folder / "spec.json").write_text("{")
     (folder / "shim").mkdir()
-    for name, code in process._shim_code().items():
+    for name, code in attempt_folder.supervisor_code().items():
         (folder / "shim" / name).write_bytes(code)
     seen = bench.finish(bench.start_spec(spec))
     assert seen.lost and seen.detail.startswith("json.decoder.JSONDecodeError")
