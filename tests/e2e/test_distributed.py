@@ -232,6 +232,73 @@ def test_replicas_are_admitted_together_or_not_at_all(world: World) -> None:
     assert over <= second <= third
 
 
+VISIBLE = """
+import json, os, pathlib, time
+home = pathlib.Path(os.environ["AIP_MODEL_DIR"]).parent
+task = json.loads(os.environ["TF_CONFIG"])["task"]
+file = home / f"{task['type']}{task['index']}"
+file.with_suffix(".new").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+file.with_suffix(".new").rename(file)
+while task["type"] == "chief" and not (home / "go").exists():
+    time.sleep(0.02)
+"""
+
+GPU = {"acceleratorConfig": {"type": "NVIDIA_TESLA_T4", "count": "1"}}
+CLUSTER = {
+    "scaleTier": "CUSTOM",
+    "masterType": "n1-standard-4",
+    "masterConfig": GPU,
+    "workerType": "n1-standard-4",
+    "workerCount": "2",
+    "workerConfig": GPU,
+}
+
+
+def test_replicas_have_accelerators_of_their_own(world: World) -> None:
+    world.package = wheel(world.root, "trainer", modules={"task": VISIBLE})
+    service = world.serve(accelerators=("0", "1", "2", "GPU-x"))
+    bucket = world.root / "state" / "gcs" / "bucket"
+    world.create(service, "cluster", **CLUSTER)
+    world.create(service, "single", **{**CLUSTER, "workerCount": "0"})
+    world.create(service, "none")
+    for name in ("cluster", "single", "none"):
+        world.until(service, name, lambda job: job.state is State.RUNNING)
+    seen = wait_for(bucket, ["cluster/chief0", "cluster/worker0", "cluster/worker1", "single/chief0"])
+    assert sorted(seen) == ["0", "1", "2", "GPU-x"]
+    assert wait_for(bucket, ["none/chief0"]) == [""]
+    # All four are taken: the next one waits until one of them is free again.
+    world.create(service, "next", **{**CLUSTER, "workerCount": "0"})
+    (bucket / "single" / "go").touch()
+    single = world.ended(service, "single")
+    world.until(service, "next", lambda job: job.state is State.RUNNING)
+    assert claimed(service, world.job(service, "next")) >= service.events(single)[-1].at
+    assert wait_for(bucket, ["next/chief0"]) == wait_for(bucket, ["single/chief0"])
+    for name in ("cluster", "none", "next"):
+        (bucket / name / "go").touch()
+        assert world.ended(service, name).state is State.SUCCEEDED
+
+
+def test_a_job_gets_as_many_accelerators_as_there_are(world: World) -> None:
+    world.package = wheel(world.root, "trainer", modules={"task": VISIBLE})
+    service = world.serve(accelerators=("7",))
+    bucket = world.root / "state" / "gcs" / "bucket"
+    world.create(service, "cluster", **CLUSTER)
+    assert wait_for(bucket, ["cluster/chief0", "cluster/worker0", "cluster/worker1"]) == ["7", "", ""]
+    (bucket / "cluster" / "go").touch()
+    assert world.ended(service, "cluster").state is State.SUCCEEDED
+    notices = [message for _, message in world.lines(service, "cluster") if "accelerators" in message]
+    assert notices == ["Note: of 3 accelerators the job gets those that this machine has."]
+
+
+def wait_for(folder: Path, names: list[str]) -> list[str]:
+    """Return the contents of files, once all replicas have written theirs."""
+    until = time.monotonic() + 30
+    while not all((folder / name).exists() for name in names):
+        assert time.monotonic() < until, names
+        time.sleep(0.02)
+    return [(folder / name).read_text() for name in names]
+
+
 def claimed(service: JobService, job: Job) -> float:
     """Return when a job was taken up."""
     (at,) = [event.at for event in service.events(job) if event.to_state is State.PREPARING]

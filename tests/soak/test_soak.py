@@ -115,8 +115,7 @@ def test_nothing_is_lost_or_run_twice(tmp_path: Path) -> None:
     while time.monotonic() < end:
         soak.serve_until_killed(generation, soak.chance.uniform(1.0, 6.0))
         generation += 1
-    service = soaking_service.service_on(tmp_path)
-    service.start()
+    service = soaking_service.started(tmp_path)
     try:
         jobs = soak.settled(service)
         assert set(soak.lines("acknowledged")) <= {job.job_id for job in jobs}

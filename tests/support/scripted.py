@@ -173,6 +173,7 @@ class MemoryLog:
 class Weights:
     cpus: float
     memory_bytes: int
+    accelerators: int = 0
 
 
 def build(job: Job, attempt: int, token: str) -> AttemptSpec:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from pathlib import Path
 
 from programs import program_layout
 
+from tablecloud.errors import JobError
 from tablecloud.jobs.service import AlreadyFinished, JobService, NewJob, ServiceSettings
 
 AT_ONCE = 24
@@ -41,9 +43,27 @@ def service_on(root: Path) -> JobService:
     return JobService(settings, layout=program_layout(settings))
 
 
-def main(root: Path, generation: str, count: int) -> None:
+def started(root: Path) -> JobService:
+    """Return a service that runs.
+
+    The lock of a killed server can outlive it for a moment: a supervisor that it was just starting holds a
+    copy until it becomes its own program.
+    """
     service = service_on(root)
-    service.start()
+    until = time.monotonic() + 5
+    while True:
+        try:
+            service.start()
+        except JobError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return service
+
+
+def main(root: Path, generation: str, count: int) -> None:
+    service = started(root)
     with (root / "acknowledged").open("a", buffering=1) as acknowledged:
         print("up", flush=True)
         for number in range(count):

@@ -21,6 +21,7 @@ class Capacity:
 
     cpus: float
     memory_bytes: int
+    accelerators: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class Demand:
     create_time: float
     cpus: float
     memory_bytes: int
+    accelerators: int = 0
     not_before: float | None = None
 
 
@@ -42,6 +44,7 @@ def clip(demand: Demand, capacity: Capacity) -> Demand:
         demand,
         cpus=min(demand.cpus, capacity.cpus),
         memory_bytes=min(demand.memory_bytes, capacity.memory_bytes),
+        accelerators=min(demand.accelerators, capacity.accelerators),
     )
 
 
@@ -62,6 +65,7 @@ def decide(
     # Clipped here as well: a job larger than the machine takes all of it, not more.
     free_cpus = capacity.cpus - sum(clip(demand, capacity).cpus for demand in running)
     free_memory = capacity.memory_bytes - sum(clip(demand, capacity).memory_bytes for demand in running)
+    free_accelerators = capacity.accelerators - sum(clip(one, capacity).accelerators for one in running)
     chosen: list[Demand] = []
     ready = [demand for demand in queued if demand.not_before is None or demand.not_before <= now]
     for demand in _in_turn(ready, Counter(job.project for job in running)):
@@ -69,8 +73,11 @@ def decide(
         # No backfill: whatever starts now might run for days in front of the one that waits.
         if need.cpus > free_cpus + _SLACK or need.memory_bytes > free_memory:
             break
+        if need.accelerators > free_accelerators:
+            break
         free_cpus -= need.cpus
         free_memory -= need.memory_bytes
+        free_accelerators -= need.accelerators
         chosen.append(demand)
     return chosen
 

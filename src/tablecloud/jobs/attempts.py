@@ -39,6 +39,10 @@ class Weight(Protocol):
     def memory_bytes(self) -> int:
         """Of all replicas together."""
 
+    @property
+    def accelerators(self) -> int:
+        """Of all replicas together."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:

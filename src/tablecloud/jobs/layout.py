@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -81,6 +81,7 @@ class Requirement:
 
     cpus: float
     memory_bytes: int
+    accelerators: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,7 @@ def requirements(job: Job) -> Requirement:
     return Requirement(
         cpus=times * sum(machine.cpus for machine in machines),
         memory_bytes=times * sum(machine.memory_bytes for machine in machines),
+        accelerators=times * sum(machine.accelerators for machine in machines),
     )
 
 
@@ -173,6 +175,7 @@ def build_attempt(job: Job, attempt: int, token: str, settings: AttemptSettings)
                 cwd=str(folder / "work"),
                 cpus=replica.machine.cpus,
                 memory_bytes=replica.machine.memory_bytes,
+                accelerators=replica.machine.accelerators,
             )
             for replica in replicas
         ),
@@ -197,8 +200,16 @@ def _replicas(document: Mapping[str, Any]) -> list[_Replica]:
         size = machine(name)
         if size is None and count:
             raise UnsupportedJob(f"The job does not say which machine type its {role} replicas have.")
+        size = _accelerated(size, role, training) if size else None
         found += [_Replica(role=role, index=i, machine=size) for i in range(count) if size]
     return found
+
+
+def _accelerated(size: Machine, role: str, training: Mapping[str, Any]) -> Machine:
+    """Return a machine with the accelerators that the job attaches to it."""
+    stem = "parameterServer" if role == "ps" else role
+    config = training.get(f"{stem}Config", {}).get("acceleratorConfig", {})
+    return replace(size, accelerators=size.accelerators + int(config.get("count", 0)))
 
 
 def _tier(training: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
@@ -318,7 +329,6 @@ def _notices(training: Mapping[str, Any], replicas: list[_Replica]) -> list[str]
             f"Note: runtime {training.get('runtimeVersion', '')} with Python {asked} is not installed here; "
             f"the job runs under Python {running}."
         )
-    configured = (training.get(f"{role}Config", {}).get("acceleratorConfig") for role in ("master", "worker"))
-    if any(replica.machine.accelerators for replica in replicas) or any(configured):
-        notices.append("Note: accelerators are not reserved here; the job sees those that this machine has.")
+    if asked := sum(replica.machine.accelerators for replica in replicas):
+        notices.append(f"Note: of {asked} accelerators the job gets those that this machine has.")
     return notices

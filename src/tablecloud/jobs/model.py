@@ -209,6 +209,8 @@ class ReplicaSpec:
     cwd: str
     cpus: float = 1.0
     memory_bytes: int = 0
+    accelerators: int = 0
+    """How many it is given for itself, as far as the machine has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

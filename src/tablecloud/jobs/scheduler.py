@@ -31,12 +31,13 @@ PER_PROJECT = 32
 """Queued jobs of one project looked at in one pass; if all of them start, the next pass follows at once."""
 
 
-def machine_capacity(cpus: float | None, memory_bytes: int | None) -> Capacity:
+def machine_capacity(cpus: float | None, memory_bytes: int | None, accelerators: int = 0) -> Capacity:
     """Return what jobs may use together: what was set, and what this machine has where nothing was."""
     installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Capacity(
         cpus=cpus if cpus is not None else float(len(os.sched_getaffinity(0))),
         memory_bytes=memory_bytes if memory_bytes is not None else installed,
+        accelerators=accelerators,
     )
 
 
@@ -175,10 +176,11 @@ class Scheduler:
             return known
         # A job that cannot be laid out asks for nothing: it is admitted, and fails with the reason. Whatever
         # is wrong with one document, the others go on.
-        cpus, memory_bytes = 0.0, 0
+        cpus, memory_bytes, accelerators = 0.0, 0, 0
         with contextlib.suppress(Exception):
             weight = self._layout.requirements(job)
             cpus, memory_bytes = weight.cpus, weight.memory_bytes
+            accelerators = weight.accelerators
         return Demand(
             uid=job.uid,
             project=job.project,
@@ -186,6 +188,7 @@ class Scheduler:
             create_time=job.create_time,
             cpus=cpus,
             memory_bytes=memory_bytes,
+            accelerators=accelerators,
             not_before=job.not_before,
         )
 

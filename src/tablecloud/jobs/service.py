@@ -19,6 +19,7 @@ from typing import Any
 
 from tablecloud.clock import Clock, SystemClock
 from tablecloud.errors import JobError, ServiceNotRunning
+from tablecloud.jobs.accelerators import installed_accelerators
 from tablecloud.jobs.attempts import Attempts, Layout
 from tablecloud.jobs.executors import Executor
 from tablecloud.jobs.executors.processes import WakePipe
@@ -264,7 +265,10 @@ class JobService:
         settings = self._settings
         layout = self._layout or _layout_of(settings)
         journal = Journal(self._open_log or _logs_of(settings), self._clock)
-        executor = self._executor or _process_executor(settings)
+        accelerators = settings.accelerators
+        if accelerators is None:
+            accelerators = installed_accelerators()
+        executor = self._executor or _process_executor(settings, accelerators)
         attempts = Attempts(
             store=store,
             executor=executor,
@@ -300,7 +304,7 @@ class JobService:
             attempts=attempts,
             layout=layout,
             journal=journal,
-            capacity=machine_capacity(settings.cpus, settings.memory_bytes),
+            capacity=machine_capacity(settings.cpus, settings.memory_bytes, len(accelerators)),
             bell=bell,
             clock=self._clock,
             turn=turn,
@@ -360,10 +364,10 @@ def _logs_of(settings: ServiceSettings) -> Callable[[str], Log]:
     return lambda uid: JobLog(settings.root, uid)
 
 
-def _process_executor(settings: ServiceSettings) -> Executor:
+def _process_executor(settings: ServiceSettings, accelerators: tuple[str, ...]) -> Executor:
     from tablecloud.jobs.executors.process import ProcessExecutor
 
-    return ProcessExecutor(settings.root)
+    return ProcessExecutor(settings.root, accelerators)
 
 
 def _lock_root(root: Path) -> int:

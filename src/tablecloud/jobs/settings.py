@@ -28,6 +28,8 @@ class ServiceSettings:
     """What jobs may use together; None is what this machine has."""
     memory_bytes: int | None = None
     """As `cpus`."""
+    accelerators: tuple[str, ...] | None = None
+    """Names that CUDA_VISIBLE_DEVICES takes; None is what nvidia-smi lists."""
     offline: bool = True
     """Whether pip must do without an index."""
     serving: ServingSettings = field(default_factory=ServingSettings)

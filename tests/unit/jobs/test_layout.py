@@ -197,3 +197,17 @@ def test_settings_without_effect_are_noted(tmp_path: Path) -> None:
     text = "\n".join(build(tmp_path, **CUSTOM, **accelerated, network="n").notices)
     assert "network" in text and "Python 3.7 is not installed" in text and "accelerators" in text
     assert build(tmp_path, pythonModule="m").notices == ()
+
+
+def test_accelerators_are_those_of_the_type_and_those_attached(tmp_path: Path) -> None:
+    attached = {
+        "masterConfig": {"acceleratorConfig": {"type": "NVIDIA_TESLA_T4", "count": "2"}},
+        "parameterServerConfig": {"acceleratorConfig": {"count": "1"}},
+    }
+    replicas = build(tmp_path, **CUSTOM, **attached).replicas
+    assert {one.name: one.accelerators for one in replicas if one.accelerators} == {
+        "master-replica-0": 2,
+        "ps-replica-0": 1,
+    }
+    assert requirements(job(**CUSTOM, **attached)).accelerators == 3
+    assert requirements(job(scaleTier="BASIC_GPU")).accelerators == 1

@@ -28,6 +28,16 @@ def chosen(queued: list[Demand], running: list[Demand] | None = None, now: float
     return [job.uid for job in decide(queued, running or [], MACHINE, now)]
 
 
+def test_accelerators_are_counted_and_clipped() -> None:
+    machine = Capacity(cpus=4.0, memory_bytes=1000, accelerators=2)
+    plain, one, many = demand("a"), demand("b", at=1.0, accelerators=1), demand("c", at=2.0, accelerators=9)
+    running = [demand("r", accelerators=1)]
+    assert [job.uid for job in decide([plain, one, many], running, machine, 0.0)] == ["a", "b"]
+    assert [job.uid for job in decide([many], [], machine, 0.0)] == ["c"]
+    # Where the machine has none, nobody waits for them.
+    assert len(decide([one, many], running, MACHINE, 0.0)) == 2
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tmp_path)

@@ -130,6 +130,7 @@ def _replica(replica: ReplicaSpec, identified: dict[str, str]) -> dict[str, Any]
         "environment": {**replica.environment, **identified},
         "cwd": replica.cwd,
         "memory_bytes": replica.memory_bytes,
+        "accelerators": replica.accelerators,
     }
 
 

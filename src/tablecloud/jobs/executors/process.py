@@ -28,6 +28,7 @@ class ProcessExecutor:
     Parameters:
         root: the state root; packages are cached below it, and `<root>/wake` is where supervisors wake the
         server.
+        accelerators: what attempts share, by the names that CUDA_VISIBLE_DEVICES takes.
 
     Raises:
         ExecutorError: this machine lacks what the supervisor stands on.
@@ -35,13 +36,14 @@ class ProcessExecutor:
 
     name = "process"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, accelerators: tuple[str, ...] = ()) -> None:
         if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
             raise ExecutorError(
                 f"jobs cannot run as processes on {sys.platform}: their supervision needs Linux 5.3 or later",
                 hint="run the job service on Linux, for instance in a container",
             )
         self._root = root
+        self._accelerators = accelerators
         self._lock = threading.Lock()
         self._spawned: dict[str, list[int]] = {}
 
@@ -139,6 +141,10 @@ class ProcessExecutor:
         document = attempt_folder.supervisor_spec(
             spec, installation, wake=self._root / "wake", replicas=spec.replicas
         )
+        if self._accelerators:
+            shared = self._root / "accelerators"
+            shared.mkdir(mode=0o700, exist_ok=True)
+            document["accelerators"] = {"folder": str(shared), "names": list(self._accelerators)}
         files.replace(str(folder / files.SPEC), json.dumps(document).encode(), sync=True)
 
     def _collect(self, attempt_id: str) -> bool:

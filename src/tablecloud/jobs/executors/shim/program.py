@@ -27,6 +27,7 @@ class Process:
         self.environment: dict[str, str] = spec["environment"]
         self.cwd: str = spec["cwd"]
         self.memory_bytes: int = spec.get("memory_bytes", 0)
+        self.accelerators: int = spec.get("accelerators", 0)
         self.pid = 0
         self.started: float | None = None
         self.ended: float | None = None

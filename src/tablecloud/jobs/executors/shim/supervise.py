@@ -8,6 +8,7 @@ import select
 import signal
 import time
 
+from .accelerators import hand_out, take
 from .folder import EXIT, LOG, SPEC, STATE, STOP, claim, replace, take_lock, wake
 from .output import SegmentLog, Stream, now
 from .proc import descendants, identity, kernel_kills, memory_of, send
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _TURN_SECONDS = 0.5
 _MEMORY_SECONDS = 1.0
 _DRAIN_SECONDS = 1.0
+_ACCELERATOR_SECONDS = 0.05
 
 
 class Attempt:
@@ -41,6 +43,8 @@ class Attempt:
         self._detail = ""
         self._kernel_kills = kernel_kills()
         self._next_memory_check = 0.0
+        self._accelerators: dict[str, int] = {}
+        """Name and open lock of those that are ours; they are freed by the end of this process."""
 
     def run(self) -> None:
         """Run everything; return when nothing of it is left and the log is complete."""
@@ -90,6 +94,7 @@ class Attempt:
                 self._fail("install_failed", last.decode("utf-8", "replace"))
 
     def _start(self) -> None:
+        self._take_accelerators()
         if self._over():
             return
         held = hold_ports(self.spec["port_mark"], self._replicas)
@@ -100,6 +105,20 @@ class Attempt:
             if self._over():
                 return
         self._publish()
+
+    def _take_accelerators(self) -> None:
+        """Wait for as many as the replicas ask for; admission sees to it that they are about to be free."""
+        shared = self.spec.get("accelerators")
+        if not shared:
+            return
+        wanted = min(sum(replica.accelerators for replica in self._replicas), len(shared["names"]))
+        while not self._over():
+            taken = take(shared["folder"], shared["names"], wanted)
+            if taken is not None:
+                self._accelerators = taken
+                hand_out(list(taken), self._replicas)
+                return
+            self._turn(_ACCELERATOR_SECONDS)
 
     def _launch(self, process: Process, task: str) -> list[Stream]:
         out, out_end = os.pipe()
