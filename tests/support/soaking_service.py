@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from pathlib import Path
 
 from programs import program_layout
 
-from tablecloud.errors import JobError
 from tablecloud.jobs.service import AlreadyFinished, JobService, NewJob, ServiceSettings
 
 AT_ONCE = 24
@@ -44,22 +42,10 @@ def service_on(root: Path) -> JobService:
 
 
 def started(root: Path) -> JobService:
-    """Return a service that runs.
-
-    The lock of a killed server can outlive it for a moment: a supervisor that it was just starting holds a
-    copy until it becomes its own program.
-    """
+    """Return a service that runs."""
     service = service_on(root)
-    until = time.monotonic() + 5
-    while True:
-        try:
-            service.start()
-        except JobError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-        else:
-            return service
+    service.start()
+    return service
 
 
 def main(root: Path, generation: str, count: int) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -370,6 +371,11 @@ def _process_executor(settings: ServiceSettings, accelerators: tuple[str, ...]) 
     return ProcessExecutor(settings.root, accelerators)
 
 
+# A server that is killed while it starts a supervisor leaves a copy of its lock with that process, until that one
+# becomes its own program a moment later.
+_LOCK_SECONDS = 1.0
+
+
 def _lock_root(root: Path) -> int:
     """Make the root and hold it; two schedulers on one root would start everything twice.
 
@@ -384,11 +390,18 @@ def _lock_root(root: Path) -> int:
             f"The job service cannot use {root}: {error.strerror}.",
             hint="Choose a folder you can write.",
         ) from error
+    until = time.monotonic() + _LOCK_SECONDS
+    while not _locked(lock):
+        if time.monotonic() > until:
+            os.close(lock)
+            raise JobError(f"Another job service works on {root}.", hint="Stop it, or choose another root.")
+        time.sleep(0.01)
+    return lock
+
+
+def _locked(lock: int) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        raise JobError(
-            f"Another job service works on {root}.", hint="Stop it, or choose another root."
-        ) from error
-    return lock
+    except OSError:
+        return False
+    return True
