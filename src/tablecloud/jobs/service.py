@@ -371,8 +371,8 @@ def _process_executor(settings: ServiceSettings, accelerators: tuple[str, ...]) 
     return ProcessExecutor(settings.root, accelerators)
 
 
-# A server that is killed while it starts a supervisor leaves a copy of its lock with that process, until that one
-# becomes its own program a moment later.
+# A server that is killed while it starts a supervisor leaves a copy of its lock with that process, until
+# that one becomes its own program a moment later.
 _LOCK_SECONDS = 1.0
 
 
