@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from tablecloud.jobs.gcs.model import Checksums
+from tablecloud.jobs.store_file import explain
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (
@@ -56,15 +57,17 @@ class FactFile:
 
     Parameters:
         path: of the file; made when missing. A damaged one is put aside as `.broken`: objects can do without.
+
+    Raises:
+        JobError: it cannot be opened or written: a full disk, a folder that is read-only.
     """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         try:
-            self._connection = _open(path)
-        except sqlite3.DatabaseError:
-            path.replace(path.with_suffix(".broken"))
-            self._connection = _open(path)
+            self._connection = _opened(path)
+        except sqlite3.Error as error:
+            raise explain(error, path) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -119,6 +122,16 @@ class FactFile:
         with self._lock:
             rows = self._connection.execute(_FOLDERS, (bucket, prefix)).fetchall()
         return [name for [name] in rows if name.startswith(prefix)]
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        return _open(path)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+        path.replace(path.with_suffix(".broken"))
+        return _open(path)
 
 
 def _open(path: Path) -> sqlite3.Connection:
