@@ -17,10 +17,3 @@ def test_trouble_that_is_no_damage_is_told_and_leaves_the_file(tmp_path: Path) -
         FactFile(path)
     assert path.is_dir()
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_damaged_file_is_put_aside(tmp_path: Path) -> None:
-    path = tmp_path / "facts.sqlite"
-    path.write_bytes(b"this is no database, whatever its name says" * 40)
-    FactFile(path).close()
-    assert path.with_suffix(".broken").read_bytes().startswith(b"this is no database")
