@@ -103,14 +103,18 @@ class ApiBench:
         )
 
     def wait_for(self, project: str, job_id: str, *states: State) -> Job:
-        """Return the job once it is in one of the states."""
+        """Return the job once it is in one of the states, and the executor has what the state says it has."""
         give_up = time.monotonic() + 10
         while time.monotonic() < give_up:
             job = self.service.get(project, job_id)
-            if job is not None and job.state in states:
+            # A claim is on disk a moment before the executor hears of it.
+            if job is not None and job.state in states and (job.state.final or self._has_begun(job)):
                 return job
             time.sleep(0.01)
         raise AssertionError(f"{job_id} is not in {states}: {job}")
+
+    def _has_begun(self, job: Job) -> bool:
+        return job.attempt == 0 or f"{job.uid}-{job.attempt}" in self.executor.world
 
     def free_the_machine(self) -> None:
         """Let the job that holds the machine end."""
