@@ -75,7 +75,7 @@ class Settings:
         "SERVICE=URL: where a service is, such as google.ml=https://ml.googleapis.com; "
         "SERVICE=local: on this machine; may be repeated",
     )
-    auth: str = _setting("auth", "", "JSON: how to sign in to each provider", secret=True)
+    auth: str = _setting("auth", "", "JSON or YAML: how to sign in to each provider", secret=True)
     registry: str = _setting(
         "registry", "", "JSON or an address: where provider packages come from; empty is the public registry"
     )
