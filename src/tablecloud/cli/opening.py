@@ -94,14 +94,13 @@ def transport_settings(settings: Settings) -> TransportSettings:
 
 def log_exchange(request: Request, outcome: Response | TransportFailure) -> None:
     """Print one request and what came of it to standard error; header values are masked, bodies left out."""
+    from tablecloud.rest.messages import Response, masked
+
     names = " ".join(f"{name}: ***" for name, _ in request.headers)
-    status = getattr(outcome, "status", None)
-    if status is None:
-        came = f"no answer: {outcome}"
+    if isinstance(outcome, Response):
+        came = f"{outcome.status}, {len(outcome.body)} bytes, {outcome.seconds:.3f} s"
     else:
-        came = (
-            f"{status}, {len(getattr(outcome, 'body', b''))} bytes, {getattr(outcome, 'seconds', 0.0):.3f} s"
-        )
+        came = f"no answer: {masked(str(outcome), request.secrets)}"
     sys.stderr.write(f"http: {request.shown} [{names}] -> {came}\n")
 
 

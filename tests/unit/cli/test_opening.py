@@ -53,6 +53,14 @@ def test_the_log_of_requests_masks_what_is_secret(capsys: pytest.CaptureFixture[
     assert lines[1].endswith("no answer: the connection was reset")
 
 
+def test_the_log_of_requests_masks_what_a_failure_repeats(capsys: pytest.CaptureFixture[str]) -> None:
+    request = Request(http="GET", url="https://h/x?key=k3y", secrets=("k3y",))
+    log_exchange(request, TransportFailure("connect", "no way to https://h/x?key=k3y", sent=False))
+    shown = capsys.readouterr().err
+    assert "no way to https://h/x?key=***" in shown
+    assert "k3y" not in shown
+
+
 def test_bad_auth_is_told_at_once(tmp_path) -> None:
     settings = load({"approot": str(tmp_path), "auth": "{"}, {})
     with pytest.raises(TablecloudError) as caught:
