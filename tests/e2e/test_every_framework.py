@@ -1,6 +1,6 @@
 """Each framework by SQL alone: train, deploy, predict online and in batch; the answers are the model's own.
 
-Contract: ml-jobs-service 2, 3, 4; what the model says directly comes from a plain interpreter without our code.
+Contract: ml-jobs-service 2, 3, 4; what a model says directly comes from a plain interpreter.
 """
 
 from __future__ import annotations
@@ -151,8 +151,8 @@ def deploy(session: Session, framework: Framework, work: Path) -> None:
     names = ", ".join(fields)
     places = ", ".join(f"${place}" for place in range(2, 2 + len(fields)))
     session.execute(
-        f"INSERT /*+ AWAIT */ INTO google.ml.versions (projectsId, modelsId, data__name, pythonVersion, {names}) "
-        f"VALUES ('p', $1, 'v1', '3.7', {places})",
+        "INSERT /*+ AWAIT */ INTO google.ml.versions "
+        f"(projectsId, modelsId, data__name, pythonVersion, {names}) VALUES ('p', $1, 'v1', '3.7', {places})",
         [framework.name, *fields.values()],
     ).fetchall()
 
