@@ -1,8 +1,8 @@
 """Trainers of every framework, and programs that ask what they leave without any of our code.
 
 Each trainer is the module `task` of a wheel: it reads a CSV (target first) from a bucket and uploads a model
-to `--job-dir`, by google-cloud-storage. Each oracle is a program for a plain interpreter: its arguments are the
-model's folder and a JSON list of instances, and it prints predictions as JSON.
+to `--job-dir`, by google-cloud-storage. Each oracle is a program for a plain interpreter: its arguments are
+a model's folder and a list of instances as JSON, and it prints predictions as JSON.
 """
 
 from __future__ import annotations
