@@ -1,8 +1,9 @@
 """A Kubernetes API server, Job controller and node in one process, keeping the rules that matter to a client.
 
-Names are unique (409), every change gets a new resourceVersion, deletion with finalizers or a grace period
-takes time, a Job's pods hold a finalizer until the Job has counted them. Pods are processes of
-this machine; images and volumes are taken for granted unless a test says otherwise.
+Names are unique (409), every change gets a new resourceVersion and is told to who watches (410 where the
+versions are forgotten), deletion with finalizers or a grace period takes time, a Job's pods hold a finalizer
+until the Job has counted them. Pods are processes of this machine; images and volumes are taken for granted
+unless a test says otherwise.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from urllib.parse import parse_qs, urlsplit
 from tablecloud.jobs.executors.shim import proc
 
 Object = dict[str, Any]
+Event = tuple[int, str, str, Object]
+"""Version, kind, type and the object as it was then."""
 INDEX = "batch.kubernetes.io/job-completion-index"
 TRACKING = "batch.kubernetes.io/job-tracking"
 FOREGROUND = "foregroundDeletion"
@@ -47,6 +51,13 @@ class KubeServer:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.change = threading.Condition(self.lock)
+        self.history: list[Event] = []
+        self.generation = 0
+        self.broken = -1
+        self.closing = False
+        self.watches = 0
+        """How many are open."""
         self.objects: dict[tuple[str, str, str], Object] = {}
         self.version = 100
         self.requests: list[str] = []
@@ -54,6 +65,8 @@ class KubeServer:
         """Images of this name cannot be pulled."""
         self.held = False
         """No pod gets a node."""
+        self.no_watch = False
+        """The account may list, but not watch."""
         self.quota = ""
         """Why no further Job is accepted."""
         self.silent = False
@@ -69,7 +82,7 @@ class KubeServer:
         self._serve.start()
 
     def close(self) -> None:
-        self.held, self.dead_nodes = True, False
+        self.held, self.dead_nodes, self.closing = True, False, True
         for name in list(self.processes):
             self.kill(name)
         for thread in self._threads:
@@ -192,7 +205,55 @@ class KubeServer:
 
     def _changed(self, one: Object) -> None:
         self.version += 1
-        one["metadata"]["resourceVersion"] = str(self.version)
+        metadata = one["metadata"]
+        first = "resourceVersion" not in metadata
+        metadata["resourceVersion"] = str(self.version)
+        kind = one["kind"].lower() + "s"
+        there = (kind, metadata["namespace"], metadata["name"]) in self.objects
+        told = "DELETED" if not there else "ADDED" if first else "MODIFIED"
+        self.history.append((self.version, kind, told, copy.deepcopy(_visible(one))))
+        self.change.notify_all()
+
+    def forget(self) -> None:
+        """End every watch, and compact the store: none can go on where it was."""
+        with self.lock:
+            self.version += 2
+            self.history = [(self.version, "", "", {})]
+            self.generation += 1
+            self.change.notify_all()
+
+    def cut(self) -> None:
+        """Break every watch, as a load balancer does."""
+        with self.lock:
+            self.broken = self.generation
+            self.generation += 1
+            self.change.notify_all()
+
+    def watch(self, kind: str, namespace: str, query: dict[str, str]) -> Iterator[Object]:
+        """Give the events after a version until the time is over; one bookmark at the end."""
+        version, generation = int(query["resourceVersion"]), self.generation
+        until = time.monotonic() + int(query.get("timeoutSeconds", 3600))
+        while time.monotonic() < until and not self.closing:
+            with self.lock:
+                if self.generation != generation:
+                    if self.broken == generation:
+                        raise ConnectionAbortedError
+                    break
+                if self.history and version < self.history[0][0] - 1:
+                    gone = Refusal(410, "Expired", f"too old resource version: {version}")
+                    yield {"type": "ERROR", "object": gone.document}
+                    return
+                news = [event for event in self.history if event[0] > version]
+                if not news:
+                    self.change.wait(0.05)
+            for number, found, told, one in news:
+                version = number
+                where = one.get("metadata", {}).get("namespace")
+                if (found, where) == (kind, namespace) and _selected(one, query.get("labelSelector", "")):
+                    yield {"type": told, "object": one}
+        if query.get("allowWatchBookmarks") in ("true", "True"):
+            metadata = {"resourceVersion": str(version), "creationTimestamp": None}
+            yield {"type": "BOOKMARK", "object": {"kind": KINDS[kind][1], "metadata": metadata}}
 
     def _remove(self, kind: str, one: Object) -> None:
         metadata = one["metadata"]
@@ -416,12 +477,35 @@ def _handler(server: KubeServer) -> type[BaseHTTPRequestHandler]:
             query = {name: values[-1] for name, values in parse_qs(url.query).items()}
             try:
                 kind, namespace, name = _route(url.path)
+                if query.get("watch") in ("true", "True"):
+                    self._watch(kind, namespace, query)
+                    return
                 with server.lock:
                     document = _do(server, method, kind, namespace, name, query, json.loads(body or b"{}"))
                     data = json.dumps(document).encode()
                 self._reply(201 if method == "POST" else 200, data)
             except Refusal as refusal:
                 self._reply(refusal.document["code"], json.dumps(refusal.document).encode())
+
+        def _watch(self, kind: str, namespace: str, query: dict[str, str]) -> None:
+            if server.no_watch:
+                raise Refusal(403, "Forbidden", f'{kind} is forbidden: cannot watch resource "{kind}"')
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            with server.lock:
+                server.watches += 1
+            try:
+                for event in server.watch(kind, namespace, query):
+                    line = json.dumps(event).encode() + b"\n"
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+                self.wfile.write(b"0\r\n\r\n")
+            except OSError:
+                self.close_connection = True
+            finally:
+                with server.lock:
+                    server.watches -= 1
 
         def _reply(self, status: int, data: bytes) -> None:
             self.send_response(status)

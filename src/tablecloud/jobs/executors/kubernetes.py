@@ -1,8 +1,8 @@
 """Run attempts as Jobs of a Kubernetes cluster, on a state root that the server and all pods mount.
 
-What happened is read from the attempt's folder; the API is asked which pods may still write there. One list
-of Jobs and one of pods, a second old at most, serve all attempts. Contract: ml-jobs-service 5.3 (Kubernetes).
-Needs the extra `kubernetes`.
+What happened is read from the attempt's folder; the API is asked which pods may still write there. One watch
+of Jobs and one of pods serve all attempts. Contract: ml-jobs-service 5.3 (Kubernetes). Needs the extra
+`kubernetes`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +18,17 @@ from tablecloud.errors import ExecutorError
 from tablecloud.jobs.executors import Ref, attempt_folder, cluster
 from tablecloud.jobs.executors import kubernetes_objects as objects
 from tablecloud.jobs.executors.cluster import Outlook
+from tablecloud.jobs.executors.kubernetes_mirror import Mirror, documents
 from tablecloud.jobs.executors.kubernetes_objects import Document, KubernetesSettings
 from tablecloud.jobs.model import AttemptSpec, Observation, Reason
 
-_FRESH_SECONDS = 1.0
 _GONE_SECONDS = 3.0
 _REQUEST_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Snapshot:
-    """All of our Jobs and pods, by attempt."""
-
-    taken: float
-    jobs: dict[str, list[Document]]
-    pods: dict[str, list[Document]]
+_WATCH_SECONDS = 30
+"""After how long the API ends a watch that is to be asked for again."""
+_SILENT_SECONDS = _WATCH_SECONDS + 10.0
+"""After how long without a word a watch is given up: its connection is gone."""
+_OURS = ",".join(f"{name}={value}" for name, value in objects.MANAGED.items())
 
 
 class KubernetesExecutor:
@@ -52,7 +47,8 @@ class KubernetesExecutor:
         self._root = root.absolute()
         self._settings = settings
         self._batch, self._core = _connect(settings.context)
-        self._snapshot = _Snapshot(taken=float("-inf"), jobs={}, pods={})
+        self._jobs = self._mirror("jobs", self._batch.list_namespaced_job)
+        self._pods = self._mirror("pods", self._core.list_namespaced_pod)
 
     def plan_ref(self, spec: AttemptSpec) -> Ref:
         """Name the folder and the objects of an attempt. Pure."""
@@ -125,35 +121,35 @@ class KubernetesExecutor:
 
     def _left(self, ref: Ref) -> list[str]:
         """Return the names of the Jobs and pods of an attempt that exist."""
-        selector = f"{objects.ATTEMPT_LABEL}={ref['attempt_id']}"
-        jobs = self._list(self._batch.list_namespaced_job, selector, ref["namespace"])
-        return [one["metadata"]["name"] for one in (*jobs, *self._pods_of(ref))]
+        return [one["metadata"]["name"] for one in (*self._jobs_of(ref), *self._pods_of(ref))]
+
+    def _jobs_of(self, ref: Ref) -> list[Document]:
+        return self._list(self._batch.list_namespaced_job, _of(ref), ref["namespace"])[0]
 
     def _pods_of(self, ref: Ref) -> list[Document]:
-        selector = f"{objects.ATTEMPT_LABEL}={ref['attempt_id']}"
-        return self._list(self._core.list_namespaced_pod, selector, ref["namespace"])
+        return self._list(self._core.list_namespaced_pod, _of(ref), ref["namespace"])[0]
 
     def _look(self, ref: Ref, names: frozenset[str]) -> Outlook:
-        """Return what the API says of an attempt; what it does not know is looked for once more."""
-        outlook = _outlook(ref, self._look_around(_FRESH_SECONDS))
+        """Return what the API says of an attempt; what the watches do not know is asked for once more."""
+        attempt = ref["attempt_id"]
+        # Jobs before pods: a Job that ends in between still counts as one whose pods may run.
+        jobs, pods = self._jobs.look(), self._pods.look()
+        outlook = _outlook(ref, _with_label(jobs, attempt), _with_label(pods, attempt))
         if names <= outlook.alive:
             return outlook
-        return _outlook(ref, self._look_around(0.0))
+        jobs = self._jobs_of(ref)
+        return _outlook(ref, jobs, self._pods_of(ref))
 
-    def _look_around(self, age: float) -> _Snapshot:
-        if time.monotonic() - self._snapshot.taken > age:
-            selector = ",".join(f"{name}={value}" for name, value in objects.MANAGED.items())
-            taken = time.monotonic()
-            # Jobs before pods: a Job that ends in between still counts as one whose pods may run.
-            jobs = self._list(self._batch.list_namespaced_job, selector, self._settings.namespace)
-            pods = self._list(self._core.list_namespaced_pod, selector, self._settings.namespace)
-            self._snapshot = _Snapshot(taken=taken, jobs=_by_attempt(jobs), pods=_by_attempt(pods))
-        return self._snapshot
+    def _mirror(self, kind: str, method: Callable[..., Any]) -> Mirror:
+        namespace = self._settings.namespace
+        return Mirror(
+            f"kubernetes-{kind}",
+            lambda: self._list(method, _OURS, namespace),
+            lambda version: _events(method, namespace, version),
+        )
 
-    def _list(self, method: Callable[..., Any], selector: str, namespace: str) -> list[Document]:
-        answer = self._call(method, namespace, label_selector=selector)
-        items: list[Document] = json.loads(answer)["items"]
-        return items
+    def _list(self, method: Callable[..., Any], selector: str, namespace: str) -> tuple[list[Document], str]:
+        return documents(self._call(method, namespace, label_selector=selector))
 
     def _call(self, method: Callable[..., Any], *args: Any, ignore: int = 0, **options: Any) -> Any:
         """Call the API and return the body of its answer; `ignore` is a status that is no error here.
@@ -219,18 +215,34 @@ def _reason(status: int, body: str | bytes | None) -> str:
         return f"status {status}"
 
 
-def _by_attempt(items: list[Document]) -> dict[str, list[Document]]:
-    found: dict[str, list[Document]] = {}
-    for item in items:
-        attempt = item["metadata"].get("labels", {}).get(objects.ATTEMPT_LABEL, "")
-        found.setdefault(attempt, []).append(item)
-    return found
+def _of(ref: Ref) -> str:
+    return f"{objects.ATTEMPT_LABEL}={ref['attempt_id']}"
 
 
-def _outlook(ref: Ref, snapshot: _Snapshot) -> Outlook:
+def _with_label(items: list[Document], attempt: str) -> list[Document]:
+    return [one for one in items if one["metadata"].get("labels", {}).get(objects.ATTEMPT_LABEL) == attempt]
+
+
+def _events(method: Callable[..., Any], namespace: str, version: str) -> Iterator[bytes]:
+    """Give the lines of one watch, until the API ends it."""
+    answer = method(
+        namespace,
+        label_selector=_OURS,
+        watch=True,
+        resource_version=version,
+        allow_watch_bookmarks=True,
+        timeout_seconds=_WATCH_SECONDS,
+        _request_timeout=(_REQUEST_SECONDS, _SILENT_SECONDS),
+        _preload_content=False,
+    )
+    try:
+        yield from answer
+    finally:
+        answer.release_conn()
+
+
+def _outlook(ref: Ref, jobs: list[Document], pods: list[Document]) -> Outlook:
     """Return what the API's objects mean for the replicas of an attempt."""
-    jobs = snapshot.jobs.get(ref["attempt_id"], [])
-    pods = snapshot.pods.get(ref["attempt_id"], [])
     working = {job["metadata"]["labels"][objects.ROLE_LABEL] for job in jobs if _may_begin(job)}
     # A replica without a pod will get one as long as its Job works; one with a pod is what the pod is.
     alive = {name for name in ref["replicas"] if name.partition("-replica-")[0] in working}

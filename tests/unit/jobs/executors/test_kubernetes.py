@@ -160,15 +160,58 @@ def test_a_node_that_does_not_answer_holds_up_the_cleanup(
     assert bench.left(ref) == []
 
 
-def test_many_attempts_cost_two_requests_a_look(bench: Bench, kube: KubeServer) -> None:
+def lists(kube: KubeServer) -> int:
+    """How many lists of all of our objects were asked for."""
+    ours = [one for one in kube.requests if one.startswith("GET ") and "managed-by" in one]
+    return len([one for one in ours if "watch=" not in one])
+
+
+def test_many_attempts_cost_two_lists_and_then_nothing(bench: Bench, kube: KubeServer) -> None:
     refs = [bench.start(SLEEPER, number=number) for number in range(1, 5)]
     for ref in refs:
         bench.running(ref)
     other = bench.another()
     kube.requests.clear()
-    for ref in refs:
-        assert other.observe(ref).replicas
-    assert len(kube.requests) == 2
+    for _ in range(3):
+        for ref in refs:
+            assert other.observe(ref).replicas
+    assert lists(kube) == 2
+    assert len(kube.requests) <= 4  # and two watches, which may be on their way
+
+
+def test_what_the_watch_tells_is_seen_without_a_list(bench: Bench, kube: KubeServer) -> None:
+    ref = bench.start(SLEEPER)
+    bench.running(ref)
+    kube.requests.clear()
+    kube.lose_node(kube.names("pods")[0])
+    job = kube.objects["jobs", "default", f"ml-{bench.stem}0001-a1-master"]
+    with kube.lock:
+        kube._finish(job, "Failed", "PodFailed", "its node is gone")
+    assert bench.finish(ref).lost
+    assert lists(kube) == 0
+
+
+@pytest.mark.parametrize("trouble", ["forget", "cut"])
+def test_a_broken_watch_is_followed_by_a_list(bench: Bench, kube: KubeServer, trouble: str) -> None:
+    ref = bench.start(SLEEPER)
+    bench.running(ref)
+    before = lists(kube)
+    getattr(kube, trouble)()
+    bench.until(ref, lambda seen: lists(kube) > before)
+    assert not bench.executor.observe(ref).lost
+    kube.lose_node(kube.names("pods")[0])
+    job = kube.objects["jobs", "default", f"ml-{bench.stem}0001-a1-master"]
+    with kube.lock:
+        kube._finish(job, "Failed", "PodFailed", "its node is gone")
+    assert bench.finish(ref).lost
+
+
+def test_an_account_that_may_not_watch_lists(bench: Bench, kube: KubeServer) -> None:
+    kube.no_watch = True
+    ref = bench.start(SLEEPER)
+    bench.running(ref)
+    kube.evict(kube.names("pods")[0])
+    assert bench.finish(ref).lost
 
 
 def test_refusals_are_told_in_the_words_of_the_api(bench: Bench, kube: KubeServer) -> None:
